@@ -1,0 +1,1 @@
+//! Executes the steps of a decision on a frame.

@@ -1,0 +1,1 @@
+//! Sets a header field in a frame and keeps the checksums right.

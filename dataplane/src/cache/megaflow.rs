@@ -1,0 +1,1 @@
+//! Megaflows: decisions with the mask of the bits that decided them.

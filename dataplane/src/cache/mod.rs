@@ -1,0 +1,4 @@
+//! Per-worker caches of decisions.
+
+pub mod exact;
+pub mod megaflow;

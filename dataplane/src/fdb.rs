@@ -1,0 +1,5 @@
+//! The MAC learning table of a bridge (FDB).
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Fdb {}

@@ -1,0 +1,11 @@
+//! Flow keys: what a packet looks like to the flow tables, and which bits of it matter.
+
+pub mod extract;
+pub mod field;
+pub mod key;
+pub mod mask;
+
+pub use extract::{Layout, extract};
+pub use field::Field;
+pub use key::{FlowKey, Vlan};
+pub use mask::{Mask, Match};

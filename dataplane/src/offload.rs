@@ -1,0 +1,1 @@
+//! Offloads in user space: virtio headers, segmentation, coalescing, checksums.

@@ -1,0 +1,1 @@
+//! any network device, through AF_PACKET.

@@ -1,0 +1,1 @@
+//! a port in memory, for benches and model tests.

@@ -1,0 +1,1 @@
+//! the bridge's own port, a TAP device.

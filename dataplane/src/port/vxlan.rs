@@ -1,0 +1,1 @@
+//! VXLAN tunnels over UDP (RFC 7348).

@@ -1,0 +1,1 @@
+//! System calls and shared memory: the only `unsafe` of the project.

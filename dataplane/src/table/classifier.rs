@@ -1,0 +1,1 @@
+//! Tuple-space search: the rules of one table, by mask.

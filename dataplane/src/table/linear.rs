@@ -1,0 +1,1 @@
+//! A linear table: the oracle of the property tests.

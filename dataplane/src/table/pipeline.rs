@@ -1,0 +1,5 @@
+//! The flow tables of one bridge, and flow-mods on them.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Pipeline {}

@@ -1,0 +1,83 @@
+//! A rule of a flow table (OpenFlow: flow entry).
+
+use crate::action::Instructions;
+use crate::flow::Match;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// `OFPFF_SEND_FLOW_REM` (OpenFlow 1.3 section 7.3.4.1).
+pub const FLAG_SEND_FLOW_REM: u16 = 1;
+/// `OFPFF_CHECK_OVERLAP`.
+pub const FLAG_CHECK_OVERLAP: u16 = 2;
+/// `OFPFF_RESET_COUNTS`.
+pub const FLAG_RESET_COUNTS: u16 = 4;
+/// `OFPFF_NO_PKT_COUNTS`.
+pub const FLAG_NO_PKT_COUNTS: u16 = 8;
+/// `OFPFF_NO_BYT_COUNTS`.
+pub const FLAG_NO_BYT_COUNTS: u16 = 16;
+
+/// Counters of a rule; workers add, anybody reads.
+#[derive(Debug, Default)]
+pub struct RuleStats {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    /// Milliseconds of [`crate::state::clock_ms`] of the last packet; 0 for none yet.
+    used_ms: AtomicU64,
+}
+
+impl RuleStats {
+    /// Adds packets and bytes seen at `now_ms`.
+    pub fn add(&self, packets: u64, bytes: u64, now_ms: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.used_ms.fetch_max(now_ms, Ordering::Relaxed);
+    }
+
+    /// Packets.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of frames (GSO frames count what they carry, headers once).
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the last packet came, in milliseconds of [`crate::state::clock_ms`]; `None` before it.
+    #[must_use]
+    pub fn used_ms(&self) -> Option<u64> {
+        match self.used_ms.load(Ordering::Relaxed) {
+            0 => None,
+            t => Some(t),
+        }
+    }
+}
+
+/// See the module. Immutable but for its counters: a modification makes a new rule that shares
+/// the counters.
+#[derive(Debug)]
+pub struct Rule {
+    /// What it matches.
+    pub matching: Match,
+    /// Higher wins.
+    pub priority: u16,
+    /// What it does.
+    pub instructions: Instructions,
+    /// Chosen by who added it.
+    pub cookie: u64,
+    /// Seconds without a packet after which it is removed; 0: never.
+    pub idle_timeout: u16,
+    /// Seconds after which it is removed; 0: never.
+    pub hard_timeout: u16,
+    /// `FLAG_*`.
+    pub flags: u16,
+    /// When it was added.
+    pub created: Instant,
+    /// When it was added or last modified (the hard timeout counts from here, as in Open vSwitch), in
+    /// milliseconds of [`crate::state::clock_ms`].
+    pub modified_ms: u64,
+    /// Counters.
+    pub stats: std::sync::Arc<RuleStats>,
+}

@@ -1,0 +1,1 @@
+//! Worker threads: receive, decide, apply, send.

@@ -1,0 +1,3 @@
+//! vxswitch: a userspace software switch for Linux hosts that run containers.
+
+fn main() {}
