@@ -110,4 +110,8 @@ pub enum Step {
         /// The bits to set.
         mask: u128,
     },
+    /// Run these steps on a copy of the frame; the steps behind it go on with the frame as it was
+    /// before. Made where a bridge behind a patch port, or NORMAL for some of its ports, edits the
+    /// frame. Nests as deep as patch ports do.
+    Sub(Box<[Step]>),
 }
