@@ -2,12 +2,12 @@
 
 pub mod extract;
 pub mod field;
-pub mod hash;
+pub mod five_tuple;
 pub mod key;
 pub mod mask;
 
 pub use extract::{Layout, extract};
 pub use field::Field;
-pub use hash::hash;
+pub use five_tuple::hash;
 pub use key::{FlowKey, Vlan};
 pub use mask::{Mask, Match};
