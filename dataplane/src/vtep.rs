@@ -23,4 +23,12 @@ impl TunnelTable {
         let _ = (src, dst, dst_port, vni, &self.tunnels);
         None
     }
+
+    /// Longest inner frame (see [`crate::action::TunnelDest::max_frame`]) toward a remote that a flow
+    /// chose; `None` where the underlay's MTU is not known.
+    #[must_use]
+    pub fn max_frame(&self, remote: IpAddr) -> Option<u16> {
+        let _ = remote;
+        None
+    }
 }

@@ -3,8 +3,10 @@
 pub mod extract;
 pub mod field;
 pub mod five_tuple;
+pub mod hash;
 pub mod key;
 pub mod mask;
+pub mod prereq;
 
 pub use extract::{Layout, extract};
 pub use field::Field;

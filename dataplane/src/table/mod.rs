@@ -4,6 +4,10 @@ pub mod classifier;
 pub mod linear;
 pub mod pipeline;
 pub mod rule;
+mod timeouts;
+mod trie;
+pub mod validate;
 
-pub use pipeline::Pipeline;
+pub use pipeline::{Command, FlowFilter, FlowMod, FlowModOutcome, Pipeline, Removed, RemovedReason};
 pub use rule::{Rule, RuleStats};
+pub use validate::FlowModError;

@@ -1,0 +1,158 @@
+//! What a packet must be so that it has a field (OpenFlow 1.3 section 7.2.3.8, table 12).
+
+use super::field::Field;
+use super::key::{FRAG_LATER, FlowKey};
+use super::mask::Mask;
+
+/// EtherType of IPv4.
+pub const ETH_IPV4: u16 = 0x0800;
+/// EtherType of ARP.
+pub const ETH_ARP: u16 = 0x0806;
+/// EtherType of IPv6.
+pub const ETH_IPV6: u16 = 0x86dd;
+/// IP protocols with ports: TCP, UDP, SCTP.
+const WITH_PORTS: [u8; 3] = [6, 17, 132];
+/// IP protocol ICMP.
+const ICMP: u8 = 1;
+/// IP protocol ICMPv6.
+const ICMPV6: u8 = 58;
+/// ICMPv6 types of neighbour solicitation and advertisement (RFC 4861 section 4.3, 4.4).
+const ND: [u16; 2] = [135, 136];
+
+/// What a field needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prerequisite {
+    /// Nothing: every packet has it.
+    None,
+    /// A VLAN tag.
+    Vlan,
+    /// IPv4 or IPv6.
+    Ip,
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// ARP.
+    Arp,
+    /// TCP, UDP or SCTP, not a later fragment.
+    Ports,
+    /// ICMP or ICMPv6, not a later fragment.
+    Icmp,
+    /// A neighbour solicitation or advertisement.
+    Nd,
+    /// A neighbour solicitation.
+    NdSolicit,
+    /// A neighbour advertisement.
+    NdAdvert,
+}
+
+impl Field {
+    /// What a packet must be to have the field.
+    #[must_use]
+    pub const fn prerequisite(self) -> Prerequisite {
+        match self {
+            Self::InPort
+            | Self::Metadata
+            | Self::TunId
+            | Self::TunSrc
+            | Self::TunDst
+            | Self::TunIpv6Src
+            | Self::TunIpv6Dst
+            | Self::TunTos
+            | Self::TunTtl
+            | Self::TunFlags
+            | Self::EthDst
+            | Self::EthSrc
+            | Self::EthType => Prerequisite::None,
+            Self::VlanVid | Self::VlanPcp | Self::VlanTci => Prerequisite::Vlan,
+            Self::IpProto | Self::IpDscp | Self::IpEcn | Self::IpTtl | Self::IpFrag => {
+                Prerequisite::Ip
+            }
+            Self::Ipv4Src | Self::Ipv4Dst => Prerequisite::Ipv4,
+            Self::Ipv6Src | Self::Ipv6Dst | Self::Ipv6Label => Prerequisite::Ipv6,
+            Self::TpSrc | Self::TpDst | Self::TcpFlags => Prerequisite::Ports,
+            Self::IcmpType | Self::IcmpCode => Prerequisite::Icmp,
+            Self::ArpOp | Self::ArpSpa | Self::ArpTpa | Self::ArpSha | Self::ArpTha => {
+                Prerequisite::Arp
+            }
+            Self::NdTarget => Prerequisite::Nd,
+            Self::NdSll => Prerequisite::NdSolicit,
+            Self::NdTll => Prerequisite::NdAdvert,
+        }
+    }
+
+    /// Whether an action may set the field. Those that say what a packet is may not be set.
+    #[must_use]
+    pub const fn settable(self) -> bool {
+        !matches!(
+            self,
+            Self::InPort | Self::EthType | Self::IpProto | Self::IpFrag | Self::TcpFlags
+        )
+    }
+
+    /// Whether the field is no part of the frame but travels beside it (tunnel fields, metadata).
+    #[must_use]
+    pub const fn beside_frame(self) -> bool {
+        matches!(
+            self,
+            Self::Metadata
+                | Self::TunId
+                | Self::TunSrc
+                | Self::TunDst
+                | Self::TunIpv6Src
+                | Self::TunIpv6Dst
+                | Self::TunTos
+                | Self::TunTtl
+                | Self::TunFlags
+        )
+    }
+}
+
+impl Prerequisite {
+    /// Whether a packet with this key fulfils it; the bits that tell are added to `wc`.
+    pub fn met(self, key: &FlowKey, wc: &mut Mask) -> bool {
+        let eth = key.eth_type.get();
+        match self {
+            Self::None => true,
+            Self::Vlan => {
+                wc.0.vlan[0].tci.set(u16::MAX);
+                key.has_vlan()
+            }
+            _ => {
+                wc.0.eth_type.set(u16::MAX);
+                match self {
+                    Self::Arp => eth == ETH_ARP,
+                    Self::Ipv4 => eth == ETH_IPV4,
+                    Self::Ipv6 => eth == ETH_IPV6,
+                    Self::Ip => eth == ETH_IPV4 || eth == ETH_IPV6,
+                    _ => (eth == ETH_IPV4 || eth == ETH_IPV6) && self.transport_met(key, wc),
+                }
+            }
+        }
+    }
+
+    fn transport_met(self, key: &FlowKey, wc: &mut Mask) -> bool {
+        wc.0.ip_proto = u8::MAX;
+        wc.0.ip_frag = u8::MAX;
+        if key.ip_frag & FRAG_LATER != 0 {
+            return false;
+        }
+        let v6 = key.eth_type.get() == ETH_IPV6;
+        let icmp = key.ip_proto == if v6 { ICMPV6 } else { ICMP };
+        match self {
+            Self::Ports => WITH_PORTS.contains(&key.ip_proto),
+            Self::Icmp => icmp,
+            _ => {
+                wc.0.tp_src.set(u16::MAX);
+                wc.0.tp_dst.set(u16::MAX);
+                let kind = key.tp_src.get();
+                let known = match self {
+                    Self::NdSolicit => kind == ND[0],
+                    Self::NdAdvert => kind == ND[1],
+                    _ => ND.contains(&kind),
+                };
+                v6 && icmp && known && key.tp_dst.get() == 0
+            }
+        }
+    }
+}
