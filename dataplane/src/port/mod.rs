@@ -68,6 +68,19 @@ impl TunnelKey {
     }
 }
 
+/// Makes the tunnel fields of a key those of a packet that came through no tunnel.
+pub fn clear_tunnel(key: &mut FlowKey) {
+    let none = FlowKey::default();
+    key.tun_id = none.tun_id;
+    key.tun_flags = none.tun_flags;
+    key.tun_tos = none.tun_tos;
+    key.tun_ttl = none.tun_ttl;
+    key.tun_src = none.tun_src;
+    key.tun_dst = none.tun_dst;
+    key.tun_ipv6_src = none.tun_ipv6_src;
+    key.tun_ipv6_dst = none.tun_ipv6_dst;
+}
+
 /// What one call of [`Receive::receive`] gave; reused from call to call.
 #[derive(Debug, Default)]
 pub struct RxBatch {
