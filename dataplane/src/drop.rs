@@ -8,6 +8,8 @@ pub enum DropReason {
     RxTooShort,
     /// received frame longer than the switch's largest buffer, or cut short by the kernel
     RxTruncated,
+    /// receive queue was full: frames came faster than the switch took them
+    RxQueueFull,
     /// virtio_net_hdr that contradicts its frame
     RxBadVnetHdr,
     /// ingress port is administratively down or has NO_RECV
@@ -61,9 +63,10 @@ impl DropReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::RxTooShort,
         Self::RxTruncated,
+        Self::RxQueueFull,
         Self::RxBadVnetHdr,
         Self::RxPortDown,
         Self::TableMiss,
@@ -95,6 +98,7 @@ impl DropReason {
         match self {
             Self::RxTooShort => "rx-too-short",
             Self::RxTruncated => "rx-truncated",
+            Self::RxQueueFull => "rx-queue-full",
             Self::RxBadVnetHdr => "rx-bad-vnet-hdr",
             Self::RxPortDown => "rx-port-down",
             Self::TableMiss => "table-miss",

@@ -35,6 +35,7 @@ pub mod table;
 pub mod text;
 pub mod too_big;
 pub mod translate;
+pub mod vnet_hdr;
 pub mod vtep;
 pub mod wire;
 pub mod worker;

@@ -1,1 +1,454 @@
-//! any network device, through AF_PACKET.
+//! Any network device, through AF_PACKET: a container's veth, a physical port, a bridge's port.
+//!
+//! Receiving is a TPACKET_V2 ring of small slots. A frame that fits its slot is copied from it; a
+//! longer one (a 64 KB TCP frame of a container) is queued whole by the kernel besides
+//! (PACKET_COPY_THRESH) and read straight into a large buffer. Where the kernel refuses the ring,
+//! recvmmsg does it all. Why: docs/decisions/0002-af-packet-receive.md.
+//!
+//! PACKET_VNET_HDR is always on, both ways: checksums stay partial and long frames whole
+//! ([`crate::vnet_hdr`]). The VLAN tag that the kernel takes off is put back.
+//!
+//! # Down, up, gone
+//! When the device goes down, [`Receive::receive`] fails once with ENETDOWN, and sending drops with
+//! [`DropReason::TxLinkDown`]. The sockets stay bound: when the same device comes up again, frames
+//! flow again without anything being done; the receiver must only stay registered. A device that is
+//! removed goes down first, so ENETDOWN (or ENODEV, when the kernel has got that far) may be all
+//! that is heard here; that it is gone for good, netlink says. Sending to it drops with
+//! [`DropReason::TxError`]. A new device of that name has another index and must be attached anew.
+
+use super::attach::AttachError;
+use super::guard::Guard;
+use super::{Receive, Received, RxBatch, Transmit, TxItem, TxReport};
+use crate::drop::DropReason;
+use crate::packet::{HEADROOM, MAX_FRAME, Packet, Pool, SMALL_BUF};
+use crate::state::PortId;
+use crate::sys::mmsg::{BATCH, RecvScratch, SendScratch, recv_frame};
+use crate::sys::packet::{ETH_P_ALL, PacketSocket, ifindex};
+use crate::sys::ring::RxRing;
+use crate::vnet_hdr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
+
+/// Slots of the ring.
+const SLOTS: usize = 256;
+/// Bytes of a slot: its header (76 bytes with the virtio header) and a full frame of MTU 1500.
+const SLOT_SIZE: usize = 2048;
+/// Limit of frames queued for recvmsg, in bytes as the kernel counts them (it doubles the value).
+const RCVBUF: i32 = 8 << 20;
+/// Limit of frames sent and not yet delivered, in bytes as the kernel counts them.
+const SNDBUF: i32 = 8 << 20;
+/// Frames that the fallback receives in one call.
+const RECV_BATCH: usize = 32;
+/// Ethertype of a tag whose type the kernel did not hand over (802.1Q).
+const TPID_8021Q: u16 = 0x8100;
+/// Bytes of the two MAC addresses, behind which a VLAN tag goes.
+const MACS: usize = 12;
+
+/// A device that the switch has taken. Dropping it gives the device back: nothing is received any
+/// more, promiscuous mode ends, and the host's stack gets the device's frames again.
+#[derive(Debug)]
+pub struct AfPacketPort {
+    id: PortId,
+    ifindex: u32,
+    socket: Arc<PacketSocket>,
+    receiver: Option<AfPacketReceiver>,
+    notes: Vec<String>,
+    /// Last, so that the host's stack gets the device back when the switch reads it no more.
+    guard: Option<Guard>,
+}
+
+impl AfPacketPort {
+    /// Takes the device `ifname` of this thread's network namespace.
+    pub fn attach(ifname: &str, id: PortId) -> Result<Self, AttachError> {
+        let fail = |step, advice| {
+            move |e| AttachError::new(ifname, step, "CAP_NET_RAW and CAP_NET_ADMIN", advice, e)
+        };
+        let index = ifindex(ifname).map_err(fail("looking up", "check the name"))?;
+        let mut notes = Vec::new();
+        let kernel = "this kernel's AF_PACKET lacks it; Linux 4.20 or newer has it";
+        // Protocol 0 until all is set up: the socket must not see a frame before (packet(7)).
+        let socket = PacketSocket::open()
+            .map_err(fail("opening an AF_PACKET socket", "the kernel needs CONFIG_PACKET"))?;
+        socket.bind(index, 0).map_err(fail("binding", "check that the device still exists"))?;
+        socket.set_vnet_hdr().map_err(fail("setting PACKET_VNET_HDR", kernel))?;
+        socket.set_auxdata().map_err(fail("setting PACKET_AUXDATA", kernel))?;
+        socket.set_ignore_outgoing().map_err(fail("setting PACKET_IGNORE_OUTGOING", kernel))?;
+        if let Err(e) = socket.set_rcvbuf(RCVBUF) {
+            notes.push(format!("{ifname}: receive buffer stays at the system's default: {e}"));
+        }
+        let ring = socket.set_copy_thresh().and_then(|()| RxRing::new(&socket, SLOTS, SLOT_SIZE));
+        let mode = match ring {
+            Ok(ring) => Mode::Ring(ring),
+            Err(e) => {
+                notes.push(format!("{ifname}: no receive ring ({e}), recvmmsg instead: slower"));
+                Mode::queue()
+            }
+        };
+        let guard = match Guard::take(index) {
+            Ok(guard) => Some(guard),
+            Err(e) => {
+                notes.push(format!(
+                    "{ifname}: the host's own stack still receives from it ({e}): it may answer \
+                     for the switch's addresses there; needs CAP_NET_ADMIN and CAP_BPF and a \
+                     kernel with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS, and nothing else \
+                     at ingress priority 1 (`tc filter show dev {ifname} ingress`)"
+                ));
+                None
+            }
+        };
+        socket
+            .set_promiscuous(index, true)
+            .map_err(fail("setting promiscuous mode", "the device may not support it"))?;
+        match socket.bind(index, ETH_P_ALL) {
+            Ok(()) => {}
+            // A device that is down: bound all the same, frames come when it goes up.
+            Err(e) if e.raw_os_error() == Some(libc::ENETDOWN) => {}
+            Err(e) => return Err(fail("binding", "check that the device still exists")(e)),
+        }
+        let socket = Arc::new(socket);
+        let receiver =
+            Some(AfPacketReceiver { id, socket: Arc::clone(&socket), mode, error: None });
+        Ok(Self { id, ifindex: index, socket, receiver, notes, guard })
+    }
+
+    /// The receiving half; it can be had once.
+    pub fn receiver(&mut self) -> io::Result<Box<dyn Receive>> {
+        match self.receiver.take() {
+            Some(r) => Ok(Box::new(r)),
+            None => Err(io::Error::other("the port's receiver has been taken already")),
+        }
+    }
+
+    /// A sending half; every worker takes its own.
+    pub fn transmitter(&self) -> io::Result<Box<dyn Transmit>> {
+        let socket = PacketSocket::open()?;
+        socket.set_vnet_hdr()?;
+        socket.set_sndbuf(SNDBUF)?;
+        // Protocol 0: this socket only sends.
+        socket.bind(self.ifindex, 0)?;
+        Ok(Box::new(AfPacketTransmitter { socket, scratch: SendScratch::default() }))
+    }
+
+    /// The port's number in the datapath.
+    #[must_use]
+    pub fn id(&self) -> PortId {
+        self.id
+    }
+
+    /// Index of the device.
+    #[must_use]
+    pub fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// What had to fall back to something slower or was left out, in plain words.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether the host's own stack is kept off the device.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+}
+
+impl Drop for AfPacketPort {
+    fn drop(&mut self) {
+        // The receiver may live on in a worker for a while: it shall receive nothing more. Both
+        // fail when the device has gone, and then there is nothing to give back.
+        let _ = self.socket.bind(self.ifindex, 0);
+        let _ = self.socket.set_promiscuous(self.ifindex, false);
+    }
+}
+
+/// How frames are received.
+#[derive(Debug)]
+enum Mode {
+    /// A ring, and recvmsg for what is longer than its slots.
+    Ring(RxRing),
+    /// recvmmsg: into the small packets here, and the scratch's spill buffers.
+    Queue { scratch: Box<RecvScratch>, packets: Vec<Packet> },
+}
+
+impl Mode {
+    fn queue() -> Self {
+        let scratch = Box::new(RecvScratch::new(RECV_BATCH, MAX_FRAME));
+        Self::Queue { scratch, packets: Vec::with_capacity(RECV_BATCH) }
+    }
+}
+
+#[derive(Debug)]
+struct AfPacketReceiver {
+    id: PortId,
+    socket: Arc<PacketSocket>,
+    mode: Mode,
+    /// An error found while frames were still to be had; reported by the next call.
+    error: Option<io::Error>,
+}
+
+impl Receive for AfPacketReceiver {
+    fn fd(&self) -> RawFd {
+        self.socket.as_fd().as_raw_fd()
+    }
+
+    fn receive(&mut self, pool: &mut Pool, budget: usize, batch: &mut RxBatch) -> io::Result<bool> {
+        if let Some(e) = self.error.take() {
+            return Err(e);
+        }
+        let before = batch.frames.len();
+        let more = match &mut self.mode {
+            Mode::Ring(ring) => {
+                let mut rx = RingRx { id: self.id, socket: &self.socket, ring, lost: false };
+                let more = rx.receive(pool, budget, batch, &mut self.error);
+                if rx.lost {
+                    let drops = self.socket.take_drops().unwrap_or(0);
+                    count(batch, self.id, DropReason::RxQueueFull, drops);
+                }
+                // Woken for nothing: only then is it worth a system call to ask why.
+                if batch.frames.len() == before && !more && self.error.is_none() {
+                    self.error = self.socket.take_error().err();
+                }
+                more
+            }
+            Mode::Queue { scratch, packets } => {
+                let mut rx = QueueRx { id: self.id, socket: &self.socket, scratch, packets };
+                match rx.receive(pool, budget, batch) {
+                    Ok(more) => more,
+                    Err(e) => {
+                        self.error = Some(e);
+                        true
+                    }
+                }
+            }
+        };
+        match self.error.take() {
+            None => Ok(more),
+            Some(_) if self.socket.device_gone() => Err(io::Error::from_raw_os_error(libc::ENODEV)),
+            Some(e) => Err(e),
+        }
+    }
+}
+
+/// One call of the ring's receiver.
+struct RingRx<'a> {
+    id: PortId,
+    socket: &'a PacketSocket,
+    ring: &'a mut RxRing,
+    /// The kernel says that it dropped frames.
+    lost: bool,
+}
+
+impl RingRx<'_> {
+    /// Returns whether there may be more.
+    fn receive(
+        &mut self,
+        pool: &mut Pool,
+        budget: usize,
+        batch: &mut RxBatch,
+        error: &mut Option<io::Error>,
+    ) -> bool {
+        for _ in 0..budget {
+            let Some(slot) = self.ring.current() else { return false };
+            self.lost |= slot.status & libc::TP_STATUS_LOSING != 0;
+            let tag = tag(slot.status, slot.vlan_tci, slot.vlan_tpid);
+            let frame = if slot.status & libc::TP_STATUS_COPY != 0 {
+                queued_frame(self.socket, slot.len, pool, error)
+            } else if slot.data.len() < slot.len {
+                // Too long for the slot, and the kernel had no room to queue it.
+                Err(DropReason::RxTruncated)
+            } else {
+                vnet_hdr::decode_len(&slot.vnet, slot.data.len()).map(|offload| {
+                    let mut p = pool.take(slot.data.len());
+                    p.spare_mut()[..slot.data.len()].copy_from_slice(slot.data);
+                    p.set_len(slot.data.len());
+                    p.offload = offload;
+                    p
+                })
+            };
+            self.ring.release();
+            deliver(self.id, frame, tag, batch);
+        }
+        true
+    }
+}
+
+/// The frame that the kernel queued whole, beside its slot.
+fn queued_frame(
+    socket: &PacketSocket,
+    len: usize,
+    pool: &mut Pool,
+    error: &mut Option<io::Error>,
+) -> Result<Packet, DropReason> {
+    let mut p = pool.take(len.min(MAX_FRAME));
+    let mut hdr = [0; vnet_hdr::LEN];
+    let mut got = recv_frame(socket.as_fd(), &mut hdr, p.spare_mut());
+    if let Err(e) = got {
+        // A pending error (the link went down) is reported before what is queued: again.
+        if e.kind() != io::ErrorKind::WouldBlock {
+            *error = Some(e);
+        }
+        got = recv_frame(socket.as_fd(), &mut hdr, p.spare_mut());
+    }
+    let offload = match got {
+        Ok(n) if n <= p.capacity() => {
+            p.set_len(n);
+            vnet_hdr::decode(&hdr, p.data())
+        }
+        Ok(_) | Err(_) => Err(DropReason::RxTruncated),
+    };
+    match offload {
+        Ok(offload) => {
+            p.offload = offload;
+            Ok(p)
+        }
+        Err(reason) => {
+            pool.put(p);
+            Err(reason)
+        }
+    }
+}
+
+/// One call of the receiver that does without a ring.
+struct QueueRx<'a> {
+    id: PortId,
+    socket: &'a PacketSocket,
+    scratch: &'a mut RecvScratch,
+    packets: &'a mut Vec<Packet>,
+}
+
+impl QueueRx<'_> {
+    fn receive(&mut self, pool: &mut Pool, budget: usize, batch: &mut RxBatch) -> io::Result<bool> {
+        let want = budget.min(self.scratch.capacity());
+        while self.packets.len() < want {
+            self.packets.push(pool.take(SMALL_BUF - HEADROOM));
+        }
+        let bufs = self.packets.iter_mut().take(want).map(Packet::spare_mut);
+        let n = match self.scratch.receive(self.socket.as_fd(), bufs) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let mut lost = false;
+        for (i, mut p) in self.packets.drain(..n).enumerate() {
+            let meta = self.scratch.meta(i);
+            lost |= meta.aux.0 & libc::TP_STATUS_LOSING != 0;
+            let frame = vnet_hdr::decode_len(&meta.vnet, meta.len).and_then(|offload| {
+                let first = p.capacity();
+                if meta.len <= first {
+                    p.set_len(meta.len);
+                } else if meta.len - first <= self.scratch.spill(i).len() {
+                    let mut large = pool.take(meta.len);
+                    let (head, tail) = large.spare_mut()[..meta.len].split_at_mut(first);
+                    head.copy_from_slice(&p.spare_mut()[..first]);
+                    tail.copy_from_slice(&self.scratch.spill(i)[..meta.len - first]);
+                    large.set_len(meta.len);
+                    pool.put(std::mem::replace(&mut p, large));
+                } else {
+                    return Err(DropReason::RxTruncated);
+                }
+                p.offload = offload;
+                Ok(p)
+            });
+            deliver(self.id, frame, tag(meta.aux.0, meta.aux.1, meta.aux.2), batch);
+        }
+        if lost {
+            let drops = self.socket.take_drops().unwrap_or(0);
+            count(batch, self.id, DropReason::RxQueueFull, drops);
+        }
+        Ok(n == want)
+    }
+}
+
+/// The VLAN tag that the kernel took off, as it goes into the frame.
+fn tag(status: u32, tci: u16, tpid: u16) -> Option<[u8; 4]> {
+    if status & libc::TP_STATUS_VLAN_VALID == 0 {
+        return None;
+    }
+    let tpid = if status & libc::TP_STATUS_VLAN_TPID_VALID != 0 { tpid } else { TPID_8021Q };
+    let ([a, b], [c, d]) = (tpid.to_be_bytes(), tci.to_be_bytes());
+    Some([a, b, c, d])
+}
+
+/// Puts the tag back and appends the frame to the batch, or counts its drop.
+fn deliver(
+    id: PortId,
+    frame: Result<Packet, DropReason>,
+    tag: Option<[u8; 4]>,
+    batch: &mut RxBatch,
+) {
+    match frame {
+        Ok(mut packet) => {
+            if let Some(tag) = tag
+                && packet.open_gap(MACS, tag.len())
+            {
+                packet.data_mut()[MACS..MACS + tag.len()].copy_from_slice(&tag);
+            }
+            batch.frames.push(Received { packet, port: id, tunnel: None });
+        }
+        Err(reason) => count(batch, id, reason, 1),
+    }
+}
+
+/// Counts drops of a port.
+pub(super) fn count(batch: &mut RxBatch, id: PortId, reason: DropReason, n: u64) {
+    if n == 0 {
+        return;
+    }
+    match batch.drops.iter_mut().find(|(p, r, _)| *p == id && *r == reason) {
+        Some((_, _, c)) => *c += n,
+        None => batch.drops.push((id, reason, n)),
+    }
+}
+
+#[derive(Debug)]
+struct AfPacketTransmitter {
+    socket: PacketSocket,
+    scratch: SendScratch,
+}
+
+impl Transmit for AfPacketTransmitter {
+    fn send(&mut self, packets: &[Packet], items: &[TxItem], report: &mut TxReport) {
+        for chunk in items.chunks(BATCH) {
+            let packet = |i: usize| &packets[chunk[i].packet as usize];
+            let mut stopped = DropReason::TxError;
+            let untried = self.scratch.send(
+                self.socket.as_fd(),
+                chunk.len(),
+                |i| (vnet_hdr::encode(&packet(i).offload, packet(i).data()), packet(i).data()),
+                |i, result| match result {
+                    Ok(()) => {
+                        report.packets += 1;
+                        report.bytes += packet(i).len() as u64;
+                        true
+                    }
+                    Err(e) => {
+                        let (reason, go_on) = reason(&e);
+                        report.drop(reason, 1);
+                        stopped = reason;
+                        go_on
+                    }
+                },
+            );
+            if untried > 0 {
+                report.drop(stopped, untried as u64);
+            }
+        }
+    }
+}
+
+/// The reason of a failed send, and whether the next frame can fare better.
+fn reason(e: &io::Error) -> (DropReason, bool) {
+    match e.raw_os_error() {
+        // The socket's limit of bytes in flight: it falls when the receiver runs, not before.
+        Some(libc::EAGAIN) => (DropReason::TxQueueFull, false),
+        // The device's queue, which may take another flow's frames.
+        Some(libc::ENOBUFS) => (DropReason::TxQueueFull, true),
+        Some(libc::EMSGSIZE) => (DropReason::TxTooBig, true),
+        Some(libc::ENETDOWN) => (DropReason::TxLinkDown, false),
+        Some(libc::ENXIO | libc::ENODEV) => (DropReason::TxError, false),
+        _ => (DropReason::TxError, true),
+    }
+}

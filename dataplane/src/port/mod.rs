@@ -5,6 +5,8 @@
 //! needs no lock. Both are non-blocking.
 
 pub mod af_packet;
+pub mod attach;
+pub mod guard;
 pub mod memory;
 pub mod tap;
 pub mod vxlan;
