@@ -1,0 +1,5 @@
+//! `vxswitch`: a userspace software switch for Linux hosts that run containers.
+
+#![forbid(unsafe_code)]
+
+pub mod net;
