@@ -6,6 +6,7 @@ pub mod netns;
 pub mod packet;
 pub mod ring;
 pub mod tap;
+pub mod udp;
 
 use std::io;
 

@@ -5,11 +5,13 @@
 //! field says is never trusted here; who follows it checks it against the frame.
 
 pub mod arp;
+pub mod checksum;
 pub mod ethernet;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ports;
+pub mod vxlan;
 
 /// `N` bytes of `bytes` from `offset`; `None` if they do not lie within.
 #[inline]

@@ -1,1 +1,0 @@
-//! Offloads in user space: virtio headers, segmentation, coalescing, checksums.

@@ -1,1 +1,0 @@
-//! VXLAN tunnels over UDP (RFC 7348).
