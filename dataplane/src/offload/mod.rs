@@ -48,3 +48,6 @@ fn get32(b: &[u8], at: usize) -> u32 {
 fn put32(b: &mut [u8], at: usize, v: u32) {
     b[at..at + 4].copy_from_slice(&v.to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests;
