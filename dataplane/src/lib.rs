@@ -29,6 +29,8 @@ pub mod offload;
 pub mod packet;
 pub mod port;
 pub mod state;
+pub mod stats;
+pub mod switch;
 #[allow(unsafe_code, reason = "the one home of system calls and shared memory")]
 pub mod sys;
 pub mod table;

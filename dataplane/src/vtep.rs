@@ -228,12 +228,4 @@ mod tests {
         assert_eq!(t.max_frame("fd00::1".parse().unwrap()), 1280 - 56);
         assert_eq!(TunnelTable::default().max_frame("10.1.2.3".parse().unwrap()), 1464);
     }
-
-    /// Longest inner frame (see [`crate::action::TunnelDest::max_frame`]) toward a remote that a flow
-    /// chose; `None` where the underlay's MTU is not known.
-    #[must_use]
-    pub fn max_frame(&self, remote: IpAddr) -> Option<u16> {
-        let _ = remote;
-        None
-    }
 }

@@ -59,9 +59,8 @@ impl Megaflows {
         }
         for subtable in &mut self.subtables {
             let hash = subtable.compact.hash(self.seed, key.words());
-            let same = |f: &Megaflow| {
-                f.hash == hash && subtable.compact.equal(f.key.words(), key.words())
-            };
+            let same =
+                |f: &Megaflow| f.hash == hash && subtable.compact.equal(f.key.words(), key.words());
             if let Some(flow) = subtable.flows.find(hash, same) {
                 subtable.hits += 1;
                 return Some(flow.entry);

@@ -79,8 +79,7 @@ impl Subtable {
     /// Rules whose masked key equals that of `key`, highest priority first.
     fn get(&self, seed: u64, key: &FlowKey) -> &[Arc<Rule>] {
         let hash = self.compact.hash(seed, key.words());
-        self.rules
-            .get(hash, |rule| self.compact.equal(rule.matching.key.words(), key.words()))
+        self.rules.get(hash, |rule| self.compact.equal(rule.matching.key.words(), key.words()))
     }
 }
 

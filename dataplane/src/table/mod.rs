@@ -8,6 +8,8 @@ mod timeouts;
 mod trie;
 pub mod validate;
 
-pub use pipeline::{Command, FlowFilter, FlowMod, FlowModOutcome, Pipeline, Removed, RemovedReason};
+pub use pipeline::{
+    Command, FlowFilter, FlowMod, FlowModOutcome, Pipeline, Removed, RemovedReason,
+};
 pub use rule::{Rule, RuleStats};
 pub use validate::FlowModError;

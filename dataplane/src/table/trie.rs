@@ -124,7 +124,8 @@ impl Trie {
             Self::Branch(ways) => {
                 let next = Arc::make_mut(&mut ways[way(hash, level)]);
                 let rule = next.remove_at(level + 1, hash, priority, same)?;
-                let all_empty = ways.iter().all(|w| matches!(&**w, Self::Leaf(l) if l.0.is_empty()));
+                let all_empty =
+                    ways.iter().all(|w| matches!(&**w, Self::Leaf(l) if l.0.is_empty()));
                 if all_empty {
                     *self = Self::default();
                 }

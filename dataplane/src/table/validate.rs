@@ -17,7 +17,9 @@ pub enum FlowModError {
     #[error("all tables named where one is needed: only a delete may name all")]
     AllTables,
     /// `OFPFMFC_OVERLAP`.
-    #[error("CHECK_OVERLAP: a rule of priority {priority} (cookie {cookie:#x}) matches some of the same packets")]
+    #[error(
+        "CHECK_OVERLAP: a rule of priority {priority} (cookie {cookie:#x}) matches some of the same packets"
+    )]
     Overlap {
         /// Their priority.
         priority: u16,
@@ -25,7 +27,9 @@ pub enum FlowModError {
         cookie: u64,
     },
     /// `OFPBIC_BAD_TABLE_ID`.
-    #[error("goto_table:{to} in table {from}: only a higher table, up to {LAST_TABLE}, can be next")]
+    #[error(
+        "goto_table:{to} in table {from}: only a higher table, up to {LAST_TABLE}, can be next"
+    )]
     BadGoto {
         /// The rule's table.
         from: u8,

@@ -91,12 +91,7 @@ pub fn translate(dp: &Datapath, key: &FlowKey, now_ms: u64) -> Decision {
 
 /// [`translate`], with another way to find rules.
 #[must_use]
-pub fn translate_by(
-    lookup: &impl Lookup,
-    dp: &Datapath,
-    key: &FlowKey,
-    now_ms: u64,
-) -> Decision {
+pub fn translate_by(lookup: &impl Lookup, dp: &Datapath, key: &FlowKey, now_ms: u64) -> Decision {
     let mut wildcards = Mask::default();
     wildcards.0.in_port.set(u32::MAX);
     let mut walk = Walk {

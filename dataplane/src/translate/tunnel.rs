@@ -23,8 +23,7 @@ impl<L: Lookup> Walk<'_, L> {
             FlowOr::Fixed(remote) => (remote, port.max_frame),
             FlowOr::Flow => {
                 let remote = self.flow_remote()?;
-                let max_frame = self.dp.tunnels.max_frame(remote);
-                (remote, max_frame.unwrap_or(port.max_frame))
+                (remote, self.dp.tunnels.max_frame(remote))
             }
         };
         let vni = match config.key {

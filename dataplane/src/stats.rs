@@ -1,0 +1,145 @@
+//! Counters. Each is written by one worker and read by whoever asks; a reader may see a packet
+//! counted whose bytes are not yet.
+
+use crate::drop::DropReason;
+use crate::port::TxReport;
+use crossbeam_utils::CachePadded;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl Counter {
+    fn add(&self, n: u64) {
+        // One writer: a plain load and store do, without the price of a locked addition.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Drops([Counter; DropReason::COUNT]);
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+/// Counters of one port in one worker.
+#[derive(Debug, Default)]
+pub struct PortCounters(CachePadded<PortInner>);
+
+#[derive(Debug, Default)]
+struct PortInner {
+    rx_packets: Counter,
+    rx_bytes: Counter,
+    tx_packets: Counter,
+    tx_bytes: Counter,
+    drops: Drops,
+}
+
+impl PortCounters {
+    /// Counts a frame received.
+    pub fn received(&self, bytes: u64) {
+        self.0.rx_packets.add(1);
+        self.0.rx_bytes.add(bytes);
+    }
+
+    /// Counts what became of a batch sent.
+    pub fn sent(&self, report: &TxReport) {
+        self.0.tx_packets.add(report.packets);
+        self.0.tx_bytes.add(report.bytes);
+        for (reason, n) in &report.drops {
+            self.dropped(*reason, *n);
+        }
+    }
+
+    /// Counts drops.
+    pub fn dropped(&self, reason: DropReason, n: u64) {
+        self.0.drops.0[reason as usize].add(n);
+    }
+}
+
+/// Counters of a worker that belong to no port.
+#[derive(Debug, Default)]
+pub struct WorkerCounters(CachePadded<WorkerInner>);
+
+#[derive(Debug, Default)]
+struct WorkerInner {
+    drops: Drops,
+    too_big_sent: Counter,
+    too_big_suppressed: Counter,
+}
+
+impl WorkerCounters {
+    /// Counts drops of frames whose port is unknown.
+    pub fn dropped(&self, reason: DropReason, n: u64) {
+        self.0.drops.0[reason as usize].add(n);
+    }
+
+    /// Counts an ICMP or ICMPv6 too-big message sent.
+    pub fn too_big_sent(&self) {
+        self.0.too_big_sent.add(1);
+    }
+
+    /// Counts one that the rate limit, or its RFC's rules, held back.
+    pub fn too_big_suppressed(&self) {
+        self.0.too_big_suppressed.add(1);
+    }
+}
+
+/// Sums of a port's counters over all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortStats {
+    /// Frames received.
+    pub rx_packets: u64,
+    /// Bytes received (a GSO frame counts once, with its length).
+    pub rx_bytes: u64,
+    /// Frames sent.
+    pub tx_packets: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Drops by reason, in the order of [`DropReason::ALL`]: those of frames received here, and
+    /// those of frames that should have left here.
+    pub drops: [u64; DropReason::COUNT],
+}
+
+impl PortStats {
+    /// Adds one worker's counters.
+    pub fn add(&mut self, c: &PortCounters) {
+        self.rx_packets += c.0.rx_packets.value();
+        self.rx_bytes += c.0.rx_bytes.value();
+        self.tx_packets += c.0.tx_packets.value();
+        self.tx_bytes += c.0.tx_bytes.value();
+        for (sum, d) in self.drops.iter_mut().zip(&c.0.drops.0) {
+            *sum += d.value();
+        }
+    }
+}
+
+/// Sums of the workers' own counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SwitchStats {
+    /// Drops of frames that belong to no port (a VNI without a tunnel).
+    pub drops: [u64; DropReason::COUNT],
+    /// ICMP and ICMPv6 too-big messages sent.
+    pub too_big_sent: u64,
+    /// Too-big messages held back by the rate limit or because the RFCs forbid an answer.
+    pub too_big_suppressed: u64,
+}
+
+impl SwitchStats {
+    /// Adds one worker's counters.
+    pub fn add(&mut self, c: &WorkerCounters) {
+        for (sum, d) in self.drops.iter_mut().zip(&c.0.drops.0) {
+            *sum += d.value();
+        }
+        self.too_big_sent += c.0.too_big_sent.value();
+        self.too_big_suppressed += c.0.too_big_suppressed.value();
+    }
+}
