@@ -32,6 +32,21 @@ const SECOND_CHANCES: usize = 8;
 /// No slot.
 const NIL: u32 = u32::MAX;
 
+/// Configuration of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FdbConfig {
+    /// Most entries; 0: nothing is learned.
+    pub size: u32,
+    /// Seconds after which an unused entry goes; 0: never.
+    pub aging_s: u32,
+}
+
+impl Default for FdbConfig {
+    fn default() -> Self {
+        Self { size: DEFAULT_SIZE, aging_s: DEFAULT_AGING_S }
+    }
+}
+
 /// A MAC address.
 pub type Mac = [u8; 6];
 
@@ -123,20 +138,20 @@ pub struct Fdb {
 
 impl Default for Fdb {
     fn default() -> Self {
-        Self::new(DEFAULT_SIZE, DEFAULT_AGING_S)
+        Self::new(FdbConfig::default())
     }
 }
 
 impl Fdb {
-    /// An empty table of at most `size` entries that age out after `aging_s` seconds (0: never).
+    /// An empty table.
     #[must_use]
-    pub fn new(size: u32, aging_s: u32) -> Self {
+    pub fn new(config: FdbConfig) -> Self {
         Self {
             inner: Mutex::default(),
             generations: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             seed: random_seed(),
-            size: AtomicU32::new(size),
-            aging_s: AtomicU32::new(aging_s),
+            size: AtomicU32::new(config.size),
+            aging_s: AtomicU32::new(config.aging_s),
             evicted: AtomicU64::new(0),
         }
     }

@@ -23,6 +23,9 @@ pub const MAX_ENTRIES: usize = 65_536;
 /// Milliseconds without a packet after which an entry goes (Open vSwitch: `max-idle`, 10 s).
 pub const MAX_IDLE_MS: u64 = 10_000;
 
+/// Entries that one call of [`Cache::maintain`] looks at.
+const MAINTAIN: usize = 256;
+
 /// An entry found by [`Cache::lookup`]; good until the next call of it or of [`Cache::maintain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle(u32);
@@ -127,11 +130,11 @@ impl Cache {
         &self.entry(handle).decision
     }
 
-    /// Counts packets that the entry was used for.
+    /// Counts a packet of this many bytes that the entry was used for.
     #[inline]
-    pub fn account(&mut self, handle: Handle, packets: u64, bytes: u64) {
+    pub fn account(&mut self, handle: Handle, bytes: u64) {
         let entry = self.entries[handle.0 as usize].as_mut().expect("a handle names an entry");
-        entry.packets += packets;
+        entry.packets += 1;
         entry.bytes += bytes;
         if !entry.dirty {
             entry.dirty = true;
@@ -149,10 +152,10 @@ impl Cache {
         }
     }
 
-    /// Looks at up to `budget` entries and removes those that were idle for [`MAX_IDLE_MS`]. To be
-    /// called now and then; each call goes on where the last one stopped.
-    pub fn maintain(&mut self, now_ms: u64, budget: usize) {
-        for _ in 0..budget.min(self.entries.len()) {
+    /// Looks at a few entries and removes those that were idle for [`MAX_IDLE_MS`]. To be called
+    /// now and then; each call goes on where the last one stopped.
+    pub fn maintain(&mut self, now_ms: u64) {
+        for _ in 0..MAINTAIN.min(self.entries.len()) {
             let at = self.advance();
             if let Some(entry) = &self.entries[at as usize] {
                 if !entry.dirty && now_ms.saturating_sub(entry.used_ms) > MAX_IDLE_MS {

@@ -11,7 +11,7 @@ use crate::action::{Action, Instructions};
 use crate::flow::{FlowKey, Mask, Match};
 use crate::state::OfPort;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Highest number of a table (`OFPTT_MAX` is 0xfe; 254 is kept for the switch itself, as in Open vSwitch).
@@ -290,11 +290,17 @@ impl Pipeline {
         }
     }
 
+    /// Whether [`Self::expire`] may have something to do: cheap, for asking before a clone is made.
+    #[must_use]
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        lock(&self.timeouts).is_due(now_ms)
+    }
+
     /// Removes the rules whose timeouts have passed.
     pub fn expire(&mut self, now_ms: u64) -> Vec<Removed> {
         let mut removed = Vec::new();
         let timeouts = Arc::clone(&self.timeouts);
-        let mut timeouts = timeouts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut timeouts = lock(&timeouts);
         while let Some((timed, reason)) = timeouts.pop(now_ms, |t| self.holds(t)) {
             self.remove(timed.table, &timed.rule);
             removed.push(Removed { table: timed.table, rule: timed.rule, reason });
@@ -403,8 +409,7 @@ impl Pipeline {
             self.timed -= 1;
         }
         if new_timed {
-            let mut timeouts =
-                self.timeouts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut timeouts = lock(&self.timeouts);
             timeouts.shrink(self.timed, |t| self.holds(t));
             timeouts.add(number, &rule);
         }
@@ -425,4 +430,9 @@ impl Pipeline {
         };
         self.table(timed.table).and_then(find).unwrap_or(false)
     }
+}
+
+fn lock(timeouts: &Mutex<Timeouts>) -> MutexGuard<'_, Timeouts> {
+    // Entries are checked before use, so those that a panic left are as good as any.
+    timeouts.lock().unwrap_or_else(PoisonError::into_inner)
 }

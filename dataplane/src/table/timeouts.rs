@@ -75,6 +75,11 @@ impl Timeouts {
         }
     }
 
+    /// Whether [`Self::pop`] has something to look at.
+    pub(super) fn is_due(&self, now_ms: u64) -> bool {
+        self.0.peek().is_some_and(|timed| timed.due_ms <= now_ms)
+    }
+
     /// Takes the next rule that has expired by `now_ms`.
     pub(super) fn pop(
         &mut self,

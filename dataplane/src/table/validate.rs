@@ -2,6 +2,7 @@
 
 use super::pipeline::LAST_TABLE;
 use crate::action::{Action, Instructions};
+use crate::flow::key::VLAN_PRESENT;
 use crate::flow::prereq::Prerequisite;
 use crate::flow::{Field, FlowKey, Mask, Match};
 use crate::state::OfPort;
@@ -94,12 +95,16 @@ fn check_action(known: &mut Match, action: &Action) -> Result<(), FlowModError> 
             if ![0x8100, 0x88a8].contains(tpid) {
                 return Err(FlowModError::BadTpid(*tpid));
             }
-            let present = crate::flow::key::VLAN_PRESENT;
-            set_tci(known, present, present);
+            set_tci(known, VLAN_PRESENT, VLAN_PRESENT);
         }
         Action::PopVlan => set_tci(known, 0, 0),
         Action::SetField { field, value, mask } => {
             check_set(*field, *value, *mask)?;
+            // Setting the present bit makes or removes the tag, so it needs none.
+            if *field == Field::VlanTci && mask & u128::from(VLAN_PRESENT) != 0 {
+                set_tci(known, *value as u16 & VLAN_PRESENT, VLAN_PRESENT);
+                return Ok(());
+            }
             if !fulfils(known, field.prerequisite()) {
                 let needs = field.prerequisite();
                 return Err(FlowModError::Inconsistent { field: *field, needs });

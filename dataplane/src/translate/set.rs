@@ -9,6 +9,11 @@ use crate::flow::key::VLAN_PRESENT;
 use crate::flow::prereq::Prerequisite;
 use crate::flow::{Field, Vlan};
 
+/// [`VLAN_PRESENT`] in a field's value.
+const PRESENT: u128 = VLAN_PRESENT as u128;
+/// TPID of tags that setting a TCI makes (IEEE 802.1Q).
+const TPID: u16 = 0x8100;
+
 impl<L: Lookup> Walk<'_, L> {
     /// Tags move when others are pushed or popped, so their bits are added all at once.
     fn unwildcard_vlans(&mut self) {
@@ -51,12 +56,24 @@ impl<L: Lookup> Walk<'_, L> {
             field.write_masked(&mut self.key, value, mask);
             return;
         }
+        if field == Field::VlanTci && mask & PRESENT != 0 {
+            // As in Open vSwitch: setting the present bit makes a tag, clearing it removes one.
+            self.wildcards.0.vlan[0].tci.set(u16::MAX);
+            if value & PRESENT == 0 {
+                self.pop_vlan();
+                return;
+            }
+            if !self.key.has_vlan() {
+                self.push_tag(TPID, (value & mask & !PRESENT) as u16);
+                return;
+            }
+        }
         if !field.prerequisite().met(&self.key, &mut self.wildcards) {
             return;
         }
         match field {
-            // The present bit is not in the frame; a tag is made by push_vlan.
-            Field::VlanVid | Field::VlanTci => mask &= !u128::from(VLAN_PRESENT),
+            // The present bit is not in the frame.
+            Field::VlanVid | Field::VlanTci => mask &= !PRESENT,
             // Options of neighbour discovery: absent where the key has no address.
             Field::NdSll => {
                 self.wildcards.0.arp_sha = [u8::MAX; 6];
