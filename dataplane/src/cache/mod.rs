@@ -108,13 +108,13 @@ impl Cache {
     #[inline]
     pub fn lookup(&mut self, dp: &Datapath, key: &FlowKey, now_ms: u64) -> Handle {
         let hash = hash_key(self.seed, key.words());
-        if let Some((at, serial)) = self.exact.find(hash, key) {
-            if let Some(entry) = &self.entries[at as usize] {
-                if entry.serial == serial && entry.decision.is_current(dp) {
-                    self.stats.exact_hits += 1;
-                    return Handle(at);
-                }
-            }
+        if let Some((at, serial)) = self.exact.find(hash, key)
+            && let Some(entry) = &self.entries[at as usize]
+            && entry.serial == serial
+            && entry.decision.is_current(dp)
+        {
+            self.stats.exact_hits += 1;
+            return Handle(at);
         }
         let at = self.lookup_megaflow(dp, key, now_ms);
         if let Some(entry) = &self.entries[at as usize] {
@@ -157,10 +157,11 @@ impl Cache {
     pub fn maintain(&mut self, now_ms: u64) {
         for _ in 0..MAINTAIN.min(self.entries.len()) {
             let at = self.advance();
-            if let Some(entry) = &self.entries[at as usize] {
-                if !entry.dirty && now_ms.saturating_sub(entry.used_ms) > MAX_IDLE_MS {
-                    self.remove(at, now_ms);
-                }
+            if let Some(entry) = &self.entries[at as usize]
+                && !entry.dirty
+                && now_ms.saturating_sub(entry.used_ms) > MAX_IDLE_MS
+            {
+                self.remove(at, now_ms);
             }
         }
     }

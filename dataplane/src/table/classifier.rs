@@ -125,10 +125,10 @@ impl Classifier {
                 break;
             }
             subtable.compact.add_to(wc);
-            if let Some(rule) = subtable.get(self.seed, key).first() {
-                if best.is_none_or(|b| rule.priority > b.priority) {
-                    best = Some(rule);
-                }
+            if let Some(rule) = subtable.get(self.seed, key).first()
+                && best.is_none_or(|b| rule.priority > b.priority)
+            {
+                best = Some(rule);
             }
         }
         best

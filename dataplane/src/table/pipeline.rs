@@ -314,11 +314,11 @@ impl Pipeline {
         let old = match self.table(number) {
             None => None,
             Some(table) => {
-                if m.flags & FLAG_CHECK_OVERLAP != 0 {
-                    if let Some(other) = table.rules.overlapping(&m.matching, m.priority) {
-                        let (priority, cookie) = (other.priority, other.cookie);
-                        return Err(FlowModError::Overlap { priority, cookie });
-                    }
+                if m.flags & FLAG_CHECK_OVERLAP != 0
+                    && let Some(other) = table.rules.overlapping(&m.matching, m.priority)
+                {
+                    let (priority, cookie) = (other.priority, other.cookie);
+                    return Err(FlowModError::Overlap { priority, cookie });
                 }
                 table.rules.find(&m.matching, m.priority)
             }

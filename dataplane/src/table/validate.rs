@@ -61,10 +61,10 @@ pub enum FlowModError {
 
 /// Checks instructions for a rule of `table` with this match.
 pub(super) fn check(table: u8, matching: &Match, i: &Instructions) -> Result<(), FlowModError> {
-    if let Some(to) = i.goto_table {
-        if to <= table || to > LAST_TABLE {
-            return Err(FlowModError::BadGoto { from: table, to });
-        }
+    if let Some(to) = i.goto_table
+        && (to <= table || to > LAST_TABLE)
+    {
+        return Err(FlowModError::BadGoto { from: table, to });
     }
     // What the match says of the packet; tags pushed and popped change it as the actions go on.
     let mut known = *matching;
