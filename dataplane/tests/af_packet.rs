@@ -234,7 +234,7 @@ fn down_up_and_removed() {
     }
     let lab = Lab::new("updown");
     let sw = lab.attach();
-    let ping = || lab.c1.try_sh("ping -q -c 1 -W 1 10.0.0.2").0;
+    let ping = || lab.c1.try_sh("ip neigh flush all; ping -q -c 1 -W 1 10.0.0.2").0;
     assert!(ping());
     lab.host.sh("ip link set v2 down");
     wait_for("ENETDOWN", || sw.forward.seen().errors.contains(&(1, Some(libc::ENETDOWN))));

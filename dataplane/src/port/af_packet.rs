@@ -61,6 +61,17 @@ pub struct AfPacketPort {
 impl AfPacketPort {
     /// Takes the device `ifname` of this thread's network namespace.
     pub fn attach(ifname: &str, id: PortId) -> Result<Self, AttachError> {
+        Self::attach_by(ifname, id, |socket| {
+            socket.set_copy_thresh()?;
+            RxRing::new(socket, SLOTS, SLOT_SIZE)
+        })
+    }
+
+    fn attach_by(
+        ifname: &str,
+        id: PortId,
+        make_ring: impl FnOnce(&PacketSocket) -> io::Result<RxRing>,
+    ) -> Result<Self, AttachError> {
         let fail = |step, advice| {
             move |e| AttachError::new(ifname, step, "CAP_NET_RAW and CAP_NET_ADMIN", advice, e)
         };
@@ -77,8 +88,7 @@ impl AfPacketPort {
         if let Err(e) = socket.set_rcvbuf(RCVBUF) {
             notes.push(format!("{ifname}: receive buffer stays at the system's default: {e}"));
         }
-        let ring = socket.set_copy_thresh().and_then(|()| RxRing::new(&socket, SLOTS, SLOT_SIZE));
-        let mode = match ring {
+        let mode = match make_ring(&socket) {
             Ok(ring) => Mode::Ring(ring),
             Err(e) => {
                 notes.push(format!("{ifname}: no receive ring ({e}), recvmmsg instead: slower"));
@@ -450,5 +460,97 @@ fn reason(e: &io::Error) -> (DropReason, bool) {
         Some(libc::ENETDOWN) => (DropReason::TxLinkDown, false),
         Some(libc::ENXIO | libc::ENODEV) => (DropReason::TxError, false),
         _ => (DropReason::TxError, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Checksum, Gso, GsoKind};
+    use crate::sys::netns;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    /// A namespace, removed when dropped.
+    struct Ns(String);
+
+    impl Drop for Ns {
+        fn drop(&mut self) {
+            let _ = Command::new("ip").args(["netns", "del", &self.0]).output();
+        }
+    }
+
+    fn ip(args: &str) -> bool {
+        let out = Command::new("ip").args(args.split(' ')).output();
+        out.is_ok_and(|o| o.status.success())
+    }
+
+    /// What a kernel that refuses the ring leaves us with gives the same frames.
+    #[test]
+    fn without_a_ring() {
+        let ns = Ns(format!("vxs-noring-{}", std::process::id()));
+        if !ip(&format!("netns add {}", ns.0)) {
+            eprintln!("skipped: no network namespaces here (root and iproute2 are needed)");
+            return;
+        }
+        std::thread::spawn(move || {
+            netns::enter(format!("/run/netns/{}", ns.0).as_ref()).expect("enter");
+            for args in ["link add a type veth peer name b", "link set a up", "link set b up"] {
+                assert!(ip(args), "ip {args}");
+            }
+            let refuse = |_: &PacketSocket| Err(io::Error::from_raw_os_error(libc::ENOMEM));
+            let mut a = AfPacketPort::attach_by("a", PortId(1), refuse).expect("attach");
+            assert!(a.notes()[0].contains("recvmmsg"), "{:?}", a.notes());
+            let b = AfPacketPort::attach("b", PortId(2)).expect("attach");
+            there_and_here(
+                a.receiver().expect("rx").as_mut(),
+                b.transmitter().expect("tx").as_mut(),
+            );
+        })
+        .join()
+        .expect("no panic");
+    }
+
+    fn there_and_here(rx: &mut dyn Receive, tx: &mut dyn Transmit) {
+        let (mut pool, mut batch) = (Pool::default(), RxBatch::default());
+        for (len, tagged, gso) in
+            [(60, false, false), (1514, true, false), (60_000, false, true), (60_000, true, true)]
+        {
+            let mut f: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            f[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
+            f[14] = 0x45;
+            f[23] = 6; // TCP
+            f[34 + 12] = 5 << 4; // 20 bytes of it
+            let mut p = Packet::copied(&f);
+            if gso {
+                p.offload.csum = Checksum::Partial { start: 34, offset: 16 };
+                p.offload.gso = Some(Gso { kind: GsoKind::TcpV4, size: 1400, ecn: false });
+            }
+            if tagged {
+                assert!(p.open_gap(12, 4));
+                p.data_mut()[12..16].copy_from_slice(&[0x81, 0, 0x20, 7]);
+            }
+            let mut report = TxReport::default();
+            tx.send(
+                std::slice::from_ref(&p),
+                &[TxItem { packet: 0, hash: 0, tunnel: None }],
+                &mut report,
+            );
+            assert_eq!(report.packets, 1, "{len} {tagged}: {report:?}");
+            let start = Instant::now();
+            let got = loop {
+                assert!(start.elapsed() < Duration::from_secs(5), "{len} {tagged}: no frame");
+                let _ = rx.receive(&mut pool, 64, &mut batch).expect("receive");
+                // The stack of the namespace sends neighbour discovery besides.
+                if let Some(got) =
+                    batch.frames.drain(..).find(|r| r.packet.data()[..6] == [2, 0, 0, 0, 0, 2])
+                {
+                    break got.packet;
+                }
+            };
+            assert!(got.data() == p.data(), "{len} {tagged}");
+            assert_eq!(got.offload, p.offload, "{len} {tagged}");
+        }
+        assert_eq!(batch.drops, []);
     }
 }
