@@ -92,6 +92,19 @@ pub struct RxBatch {
     pub drops: Vec<(PortId, DropReason, u64)>,
 }
 
+impl RxBatch {
+    /// Counts `n` drops of a port.
+    pub fn drop(&mut self, port: PortId, reason: DropReason, n: u64) {
+        if n == 0 {
+            return;
+        }
+        match self.drops.iter_mut().find(|(p, r, _)| *p == port && *r == reason) {
+            Some((_, _, c)) => *c += n,
+            None => self.drops.push((port, reason, n)),
+        }
+    }
+}
+
 /// Receiving half of a port (or of all tunnels that share a UDP socket).
 pub trait Receive: Send {
     /// What to wait on (readable). The worker registers it edge-triggered.

@@ -4,7 +4,6 @@
 //! checksums, and take such frames, as between two containers. The device is not persistent: it
 //! goes away with the last of the descriptors, also after a crash.
 
-use super::af_packet::count;
 use super::attach::AttachError;
 use super::{Receive, Received, RxBatch, Transmit, TxItem, TxReport};
 use crate::drop::DropReason;
@@ -149,7 +148,7 @@ impl Receive for TapReceiver {
                 }
                 Err(reason) => {
                     self.buffer = Some(large);
-                    count(batch, self.id, reason, 1);
+                    batch.drop(self.id, reason, 1);
                 }
             }
         }
