@@ -113,8 +113,7 @@ impl AfPacketPort {
             Err(e) => return Err(fail("binding", "check that the device still exists")(e)),
         }
         let socket = Arc::new(socket);
-        let receiver =
-            Some(AfPacketReceiver { id, socket: Arc::clone(&socket), mode, error: None });
+        let receiver = Some(AfPacketReceiver { id, socket: Arc::clone(&socket), mode });
         Ok(Self { id, ifindex: index, socket, receiver, notes, guard })
     }
 

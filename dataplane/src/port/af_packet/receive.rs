@@ -42,8 +42,6 @@ pub(super) struct AfPacketReceiver {
     pub(super) id: PortId,
     pub(super) socket: Arc<PacketSocket>,
     pub(super) mode: Mode,
-    /// An error found while frames were still to be had; reported by the next call.
-    pub(super) error: Option<io::Error>,
 }
 
 impl Receive for AfPacketReceiver {
@@ -52,36 +50,31 @@ impl Receive for AfPacketReceiver {
     }
 
     fn receive(&mut self, pool: &mut Pool, budget: usize, batch: &mut RxBatch) -> io::Result<bool> {
-        if let Some(e) = self.error.take() {
-            return Err(e);
-        }
         let before = batch.frames.len();
+        let mut error = None;
         let more = match &mut self.mode {
             Mode::Ring(ring) => {
                 let mut rx = RingRx { id: self.id, socket: &self.socket, ring, lost: false };
-                let more = rx.receive(pool, budget, batch, &mut self.error);
+                let more = rx.receive(pool, budget, batch, &mut error);
                 if rx.lost {
                     let drops = self.socket.take_drops().unwrap_or(0);
                     batch.drop(self.id, DropReason::RxQueueFull, drops);
                 }
                 // Woken for nothing: only then is it worth a system call to ask why.
-                if batch.frames.len() == before && !more && self.error.is_none() {
-                    self.error = self.socket.take_error().err();
+                if batch.frames.len() == before && !more && error.is_none() {
+                    error = self.socket.take_error().err();
                 }
                 more
             }
             Mode::Queue { scratch, packets } => {
                 let mut rx = QueueRx { id: self.id, socket: &self.socket, scratch, packets };
-                match rx.receive(pool, budget, batch) {
-                    Ok(more) => more,
-                    Err(e) => {
-                        self.error = Some(e);
-                        true
-                    }
-                }
+                rx.receive(pool, budget, batch).unwrap_or_else(|e| {
+                    error = Some(e);
+                    false
+                })
             }
         };
-        match self.error.take() {
+        match error {
             None => Ok(more),
             Some(_) if self.socket.device_gone() => Err(io::Error::from_raw_os_error(libc::ENODEV)),
             Some(e) => Err(e),
@@ -188,10 +181,8 @@ impl QueueRx<'_> {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(e) => return Err(e),
         };
-        let mut lost = false;
         for (i, mut p) in self.packets.drain(..n).enumerate() {
             let meta = self.scratch.meta(i);
-            lost |= meta.aux.0 & libc::TP_STATUS_LOSING != 0;
             let frame = vnet_hdr::decode_len(&meta.vnet, meta.len).and_then(|offload| {
                 let first = p.capacity();
                 if meta.len <= first {
@@ -211,7 +202,9 @@ impl QueueRx<'_> {
             });
             deliver(self.id, frame, tag(meta.aux.0, meta.aux.1, meta.aux.2), batch);
         }
-        if lost {
+        // Without a ring the kernel does not say in passing that it dropped frames, and asking is a
+        // system call. Only a receiver that lags loses some, and its batches are full.
+        if n == want {
             let drops = self.socket.take_drops().unwrap_or(0);
             batch.drop(self.id, DropReason::RxQueueFull, drops);
         }
