@@ -17,8 +17,6 @@ use std::sync::Arc;
 pub const OVERHEAD_V4: u16 = 36;
 /// The same over IPv6: IPv6 (40), UDP (8), VXLAN (8).
 pub const OVERHEAD_V6: u16 = 56;
-/// MTU assumed of an underlay of which nothing is known (RFC 894).
-const DEFAULT_MTU: u16 = 1500;
 
 /// What a tunnel matches on; open fields are `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,12 +152,12 @@ impl TunnelTable {
         })
     }
 
-    /// Longest inner frame (Ethernet header included, bytes) that the underlay carries to `remote`;
-    /// of an underlay of MTU 1500 where no route is known.
+    /// Longest inner frame (see [`crate::action::TunnelDest::max_frame`]) that the underlay carries to
+    /// `remote`; `None` where no route is known.
     #[must_use]
-    pub fn max_frame(&self, remote: IpAddr) -> u16 {
-        let route = self.underlay.iter().find(|r| r.contains(remote));
-        max_frame(remote, route.map_or(DEFAULT_MTU, |r| r.mtu))
+    pub fn max_frame(&self, remote: IpAddr) -> Option<u16> {
+        let route = self.underlay.iter().find(|r| r.contains(remote))?;
+        Some(max_frame(remote, route.mtu))
     }
 }
 
@@ -223,9 +221,9 @@ mod tests {
             route("10.1.0.0", 16, 1400),
             route("::", 0, 1280),
         ]);
-        assert_eq!(t.max_frame("10.1.2.3".parse().unwrap()), 1400 - 36);
-        assert_eq!(t.max_frame("10.2.2.3".parse().unwrap()), 9000 - 36);
-        assert_eq!(t.max_frame("fd00::1".parse().unwrap()), 1280 - 56);
-        assert_eq!(TunnelTable::default().max_frame("10.1.2.3".parse().unwrap()), 1464);
+        assert_eq!(t.max_frame("10.1.2.3".parse().unwrap()), Some(1400 - 36));
+        assert_eq!(t.max_frame("10.2.2.3".parse().unwrap()), Some(9000 - 36));
+        assert_eq!(t.max_frame("fd00::1".parse().unwrap()), Some(1280 - 56));
+        assert_eq!(TunnelTable::default().max_frame("10.1.2.3".parse().unwrap()), None);
     }
 }

@@ -23,7 +23,7 @@ impl<L: Lookup> Walk<'_, L> {
             FlowOr::Fixed(remote) => (remote, port.max_frame),
             FlowOr::Flow => {
                 let remote = self.flow_remote()?;
-                (remote, self.dp.tunnels.max_frame(remote))
+                (remote, self.dp.tunnels.max_frame(remote).unwrap_or(port.max_frame))
             }
         };
         let vni = match config.key {

@@ -78,11 +78,11 @@ struct Origin {
 impl Origin {
     fn find(dp: &Datapath, dst_port: u16, key: TunnelKey) -> Option<Self> {
         let (port, config) = dp.tunnels.lookup_config(key.src, key.dst, dst_port, key.id as u32)?;
-        let fixed = match config.remote {
-            FlowOr::Fixed(_) => dp.port(*port).map(|p| p.max_frame),
-            FlowOr::Flow => None,
+        let flow_chosen = match config.remote {
+            FlowOr::Fixed(_) => None,
+            FlowOr::Flow => dp.tunnels.max_frame(key.src),
         };
-        let max_frame = fixed.unwrap_or_else(|| dp.tunnels.max_frame(key.src));
+        let max_frame = flow_chosen.or_else(|| dp.port(*port).map(|p| p.max_frame))?;
         Some(Self { port: *port, key, max_frame })
     }
 
