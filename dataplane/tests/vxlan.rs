@@ -5,7 +5,7 @@ mod common;
 use common::forward::{Forward, Seen};
 use common::{Ns, can_run, veth, wait_for};
 use dataplane::action::TunnelDest;
-use dataplane::packet::{Packet, Pool};
+use dataplane::packet::{Gso, GsoKind, Packet, Pool};
 use dataplane::port::tap::TapPort;
 use dataplane::port::vxlan::{NO_PORT, VxlanReceiver, VxlanTransmitter};
 use dataplane::port::{Receive, RxBatch, Transmit, TxItem, TxReport};
@@ -317,6 +317,109 @@ fn tcp(server: &Ns, client: &Ns, to: &str, mib: usize) -> f64 {
     let (ok, out) = listen.wait();
     assert!(ok, "{out}");
     (mib << 23) as f64 / start.elapsed().as_secs_f64() / 1e9
+}
+
+/// A way that is narrower than its first link: with DF the sender is told, without it the kernel
+/// makes fragments.
+#[test]
+fn a_narrow_underlay_is_told_or_fragmented() {
+    if !can_run(&[]) {
+        return;
+    }
+    let (a, b) = (Ns::new("vxn", "a"), Ns::new("vxn", "b"));
+    veth(&a, "u0", &b, "u0");
+    a.sh("ip addr add 10.9.0.1/24 dev u0; ip route add 10.9.1.2 via 10.9.0.2 mtu 1300");
+    a.sh("ip addr add fd09::1/64 dev u0; ip route add fd91::2 via fd09::2 mtu 1300");
+    b.sh("ip addr add 10.9.0.2/24 dev u0; ip addr add 10.9.1.2/32 dev u0");
+    b.sh("ip addr add fd09::2/64 dev u0; ip addr add fd91::2/128 dev u0");
+    for (remote, overhead) in [("10.9.1.2", 36), ("fd91::2", 56)] {
+        let remote: IpAddr = remote.parse().unwrap();
+        let config = config(FlowOr::Flow, true);
+        let mut rx =
+            b.inside(|| VxlanReceiver::open(4789, shared(config, 1464))).expect("UDP port");
+        a.inside(|| {
+            let mut tx = VxlanTransmitter::new().unwrap();
+            // A plain frame, and a TCP frame of three segments.
+            let plain = Packet::copied(&[2; 1400]);
+            let mut frame = vec![2; 12];
+            frame.extend([8, 0]);
+            etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(1, 2, 3, 4)
+                .write(&mut frame, &[7; 3000])
+                .unwrap();
+            let mut long = Packet::copied(&frame);
+            long.offload.gso = Some(Gso { kind: GsoKind::TcpV4, size: 1300, ecn: false });
+            let packets = [plain, long];
+            for df in [true, false] {
+                let d = Arc::new(TunnelDest { df, ..dest(remote, true, 1464) });
+                let items =
+                    [0, 1].map(|packet| TxItem { packet, hash: 0, tunnel: Some(Arc::clone(&d)) });
+                let mut report = TxReport::default();
+                tx.send(&packets, &items, &mut report);
+                if df {
+                    let fits = 1300 - overhead - 14;
+                    assert_eq!(report.too_big, [(0, fits), (1, fits)], "{remote}");
+                    assert_eq!((report.packets, report.drops[0].1), (0, 2));
+                } else {
+                    assert_eq!(
+                        (report.packets, report.drops.len()),
+                        (2, 0),
+                        "{remote}: {report:?}"
+                    );
+                }
+            }
+            assert_eq!(tx.notes(), &[] as &[String]);
+        });
+        let (mut pool, mut batch) = (Pool::default(), RxBatch::default());
+        wait_for("the fragments", || {
+            while rx.receive(&mut pool, 64, &mut batch).unwrap() {}
+            batch.frames.iter().map(|r| r.packet.len()).sum::<usize>() >= 4400
+        });
+        assert_eq!(batch.frames[0].packet.len(), 1400);
+        assert_eq!(batch.drops, []);
+    }
+}
+
+/// 64-byte frames from one of ours to another, with and without joining them on the way.
+#[test]
+#[ignore = "a measurement: cargo test --release -p dataplane --test vxlan measure -- --ignored --nocapture"]
+fn measure_small_frames() {
+    if !can_run(&[]) {
+        return;
+    }
+    let (a, b) = (Ns::new("vxs", "a"), Ns::new("vxs", "b"));
+    veth(&a, "u0", &b, "u0");
+    a.sh("ip addr add 10.9.0.1/24 dev u0");
+    b.sh("ip addr add 10.9.0.2/24 dev u0");
+    let config = config(FlowOr::Flow, true);
+    let mut rx = b.inside(|| VxlanReceiver::open(4789, shared(config, 1464))).expect("UDP port");
+    // Sockets are opened when they are first needed: in this thread's namespace.
+    a.enter();
+    let mut tx = VxlanTransmitter::new().unwrap();
+    let frame = [2; 64];
+    let packets: Vec<_> = (0..32).map(|_| Packet::copied(&frame)).collect();
+    for (name, df, flows) in
+        [("one flow, joined", true, 1), ("one flow", false, 1), ("32 flows", true, 32)]
+    {
+        let d = Arc::new(TunnelDest { df, ..dest("10.9.0.2".parse().unwrap(), true, 1464) });
+        let item = |packet| TxItem { packet, hash: packet % flows, tunnel: Some(Arc::clone(&d)) };
+        let items: Vec<_> = (0..32).map(item).collect();
+        let (mut pool, mut batch) = (Pool::default(), RxBatch::default());
+        let mut report = TxReport::default();
+        let (mut got, mut times) = (0, [0.0; 2]);
+        for _ in 0..5000 {
+            let start = Instant::now();
+            tx.send(&packets, &items, &mut report);
+            times[0] += start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            while rx.receive(&mut pool, 64, &mut batch).unwrap() {}
+            got += batch.frames.len();
+            batch.frames.drain(..).for_each(|r| pool.put(r.packet));
+            times[1] += start.elapsed().as_secs_f64();
+        }
+        let ns = times.map(|t| t * 1e9 / got as f64);
+        println!("{name}: {got} frames, send {:.0} ns, receive {:.0} ns each", ns[0], ns[1]);
+    }
 }
 
 /// Two of ours, or two kernels: TCP by iperf3, ping, across an underlay of MTU 1500.
