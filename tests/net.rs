@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use vxswitch::doctor::{self, Status};
 use vxswitch::net::attach::{self, ContainerPort};
 use vxswitch::net::container::Target;
 use vxswitch::net::monitor::{Event, LinkEvent, LinkEventKind, Monitor};
@@ -518,4 +519,59 @@ fn overlay_mtu_follows_the_route() {
         mtu::set(&mut netlink, "u0", 1450).expect("set");
         assert_eq!(netlink.link("u0").expect("there").mtu, 1450);
     });
+}
+
+#[test]
+fn doctor_looks_and_leaves_no_trace() {
+    if !root("doctor_looks_and_leaves_no_trace") {
+        return;
+    }
+    let a = Namespace::new("doc");
+    let (checks, links) = a.run(|| {
+        let checks = doctor::run();
+        (checks, Netlink::open().expect("netlink").links().expect("list"))
+    });
+    let mut text = Vec::new();
+    doctor::print(&checks, &mut text).expect("printed");
+    let text = String::from_utf8(text).expect("UTF-8");
+    println!("{text}");
+    assert!(doctor::can_work(&checks), "{text}");
+    assert_eq!(links.len(), 1, "only lo: {links:#?}");
+    for name in ["kernel", "capabilities", "AF_PACKET vnet_hdr", "TAP offloads", "UDP port 4789"] {
+        assert!(checks.iter().any(|c| c.name == name), "{name}: {text}");
+    }
+    for check in &checks {
+        let complete =
+            check.status != Status::Limited || !(check.cost.is_empty() || check.fix.is_empty());
+        assert!(complete, "says no cost or no cure: {check:?}");
+    }
+    let json = serde_json::to_value(&checks).expect("JSON");
+    assert_eq!(json[0]["name"], "kernel");
+
+    // Somebody has the port: who?
+    let port = a.run(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:4789").expect("bound");
+        let check = doctor::run().into_iter().find(|c| c.name == "UDP port 4789");
+        drop(socket);
+        check.expect("there")
+    });
+    assert_eq!(port.status, Status::Limited);
+    let me = format!("(PID {})", std::process::id());
+    assert!(port.found.contains(&me), "{port:?}");
+    a.ip(&[
+        "link",
+        "add",
+        "k0",
+        "type",
+        "vxlan",
+        "id",
+        "5",
+        "dstport",
+        "4789",
+        "local",
+        "127.0.0.1",
+    ]);
+    a.ip(&["link", "set", "k0", "up"]);
+    let port = a.run(|| doctor::run().into_iter().find(|c| c.name == "UDP port 4789"));
+    assert!(port.expect("there").found.contains("kernel"));
 }

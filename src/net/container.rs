@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const TOOL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The tools, in the order in which they are asked.
-const TOOLS: [&str; 2] = ["docker", "podman"];
+pub(crate) const TOOLS: [&str; 2] = ["docker", "podman"];
 
 /// Where a port's other end goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,14 +104,15 @@ fn ask(tool: &str, name: &str) -> Answer {
     }
 }
 
-struct Output {
-    success: bool,
-    stdout: String,
-    stderr: String,
+/// What a tool printed, and whether it was content.
+pub(crate) struct Output {
+    pub(crate) success: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs a tool whose output is short (it fits in the pipes' buffers) and ends it if it takes too long.
-fn output(command: &mut Command) -> std::io::Result<Output> {
+pub(crate) fn output(command: &mut Command) -> std::io::Result<Output> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let end = Instant::now() + TOOL_TIMEOUT;
@@ -143,7 +144,8 @@ fn output(command: &mut Command) -> std::io::Result<Output> {
     })
 }
 
-fn one_line(text: &str) -> String {
+/// The first line that says something.
+pub(crate) fn one_line(text: &str) -> String {
     let line = text.lines().find(|l| !l.trim().is_empty());
     line.unwrap_or("failed and said nothing").trim().to_string()
 }

@@ -130,26 +130,6 @@ impl Netlink {
         })
     }
 
-    /// Sends a request whose body the caller has encoded, and waits until it is done.
-    pub(crate) fn execute_raw(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        body: &[u8],
-    ) -> std::result::Result<(), Refused> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let mut bytes = Vec::with_capacity(16 + body.len());
-        // struct nlmsghdr, linux/netlink.h
-        bytes.extend_from_slice(&(16 + body.len() as u32).to_ne_bytes());
-        bytes.extend_from_slice(&kind.to_ne_bytes());
-        bytes.extend_from_slice(&(NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
-        bytes.extend_from_slice(&self.sequence.to_ne_bytes());
-        bytes.extend_from_slice(&0u32.to_ne_bytes());
-        bytes.extend_from_slice(body);
-        self.socket.send(&bytes, 0)?;
-        self.answer().map(drop)
-    }
-
     fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
