@@ -1,5 +1,5 @@
-//! The host's networks, in real network namespaces: every test makes its own and removes them, so that all
-//! can run in parallel. They need root; without it they are skipped and say so.
+//! The host's networks, in real network namespaces: every test makes its own and removes them, so
+//! that all can run in parallel. They need root; without it they are skipped and say so.
 
 use nix::errno::Errno;
 use std::fs;
@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use vxswitch::doctor::{self, Status};
 use vxswitch::net::attach::{self, ContainerPort};
 use vxswitch::net::container::Target;
 use vxswitch::net::monitor::{Event, LinkEvent, LinkEventKind, Monitor};
@@ -321,8 +320,8 @@ fn port(target: Target) -> ContainerPort {
     }
 }
 
-/// Attaches in namespace `host`, checks that packets pass, that a second attach keeps it, that another container
-/// after a restart gets a new one, and that detach removes it.
+/// Attaches in namespace `host`, checks that packets pass, that a second attach keeps it, that
+/// another container after a restart gets a new one, and that detach removes it.
 fn attach_and_ping(host: &Namespace, port: &ContainerPort) -> Link {
     host.run(|| {
         let mut netlink = Netlink::open().expect("netlink");
@@ -410,7 +409,8 @@ fn attach_by_pid_and_after_a_restart() {
     assert!(host.ping("10.9.2.2"));
     drop(first);
 
-    // The same name for another namespace, as after a container's restart; the name is a link to change.
+    // The same name for another namespace, as after a container's restart; the name is a link to
+    // change.
     let dir = tempfile::tempdir().expect("temporary directory");
     let path = dir.path().join("net");
     let target = Target::Netns(path.to_str().expect("UTF-8").into());
@@ -519,59 +519,4 @@ fn overlay_mtu_follows_the_route() {
         mtu::set(&mut netlink, "u0", 1450).expect("set");
         assert_eq!(netlink.link("u0").expect("there").mtu, 1450);
     });
-}
-
-#[test]
-fn doctor_looks_and_leaves_no_trace() {
-    if !root("doctor_looks_and_leaves_no_trace") {
-        return;
-    }
-    let a = Namespace::new("doc");
-    let (checks, links) = a.run(|| {
-        let checks = doctor::run();
-        (checks, Netlink::open().expect("netlink").links().expect("list"))
-    });
-    let mut text = Vec::new();
-    doctor::print(&checks, &mut text).expect("printed");
-    let text = String::from_utf8(text).expect("UTF-8");
-    println!("{text}");
-    assert!(doctor::can_work(&checks), "{text}");
-    assert_eq!(links.len(), 1, "only lo: {links:#?}");
-    for name in ["kernel", "capabilities", "AF_PACKET vnet_hdr", "TAP offloads", "UDP port 4789"] {
-        assert!(checks.iter().any(|c| c.name == name), "{name}: {text}");
-    }
-    for check in &checks {
-        let complete =
-            check.status != Status::Limited || !(check.cost.is_empty() || check.fix.is_empty());
-        assert!(complete, "says no cost or no cure: {check:?}");
-    }
-    let json = serde_json::to_value(&checks).expect("JSON");
-    assert_eq!(json[0]["name"], "kernel");
-
-    // Somebody has the port: who?
-    let port = a.run(|| {
-        let socket = std::net::UdpSocket::bind("0.0.0.0:4789").expect("bound");
-        let check = doctor::run().into_iter().find(|c| c.name == "UDP port 4789");
-        drop(socket);
-        check.expect("there")
-    });
-    assert_eq!(port.status, Status::Limited);
-    let me = format!("(PID {})", std::process::id());
-    assert!(port.found.contains(&me), "{port:?}");
-    a.ip(&[
-        "link",
-        "add",
-        "k0",
-        "type",
-        "vxlan",
-        "id",
-        "5",
-        "dstport",
-        "4789",
-        "local",
-        "127.0.0.1",
-    ]);
-    a.ip(&["link", "set", "k0", "up"]);
-    let port = a.run(|| doctor::run().into_iter().find(|c| c.name == "UDP port 4789"));
-    assert!(port.expect("there").found.contains("kernel"));
 }

@@ -110,9 +110,16 @@ fn vxlan_port() -> Check {
     }
     let holders = holders(&inodes);
     if holders.is_empty() {
-        return Check::bad(NAME, Status::Limited, "taken, and no process holds it: a kernel VXLAN device")
-            .costs("tunnels cannot use this port")
-            .fix("`ip -d link show type vxlan` lists them; remove them, or give the tunnels another dst_port on all hosts");
+        return Check::bad(
+            NAME,
+            Status::Limited,
+            "taken, and no process holds it: a kernel VXLAN device",
+        )
+        .costs("tunnels cannot use this port")
+        .fix(
+            "`ip -d link show type vxlan` lists them; remove them, or give the tunnels \
+             another dst_port on all hosts",
+        );
     }
     let text: Vec<String> = holders.into_iter().collect();
     let text = text.join(", ");
@@ -226,19 +233,25 @@ fn forwarding() -> Vec<Check> {
     vec![
         Check::bad("forwarding", Status::Note, format!("off for {}", off.join(" and ")))
             .costs("the host does not route between LOCAL and its other devices")
-            .fix("if it is to be a gateway: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"),
+            .fix(
+                "if it is to be a gateway: sysctl -w net.ipv4.ip_forward=1 \
+             net.ipv6.conf.all.forwarding=1",
+            ),
     ]
 }
 
-/// Strict reverse-path filtering drops a tunnel's packets that come by another device than the answers
-/// leave by (RFC 3704).
+/// Strict reverse-path filtering drops a tunnel's packets that come by another device than the
+/// answers leave by (RFC 3704).
 fn reverse_path() -> Vec<Check> {
     if sysctl("net/ipv4/conf/all/rp_filter").as_deref() != Some("1") {
         return Vec::new();
     }
     vec![
         Check::bad("rp_filter", Status::Note, "strict (1)")
-            .costs("if the underlay's routes differ by direction, the kernel drops tunnel packets unseen")
+            .costs(
+                "if the underlay's routes differ by direction, the kernel drops tunnel \
+             packets unseen",
+            )
             .fix("only then: sysctl -w net.ipv4.conf.all.rp_filter=2"),
     ]
 }
@@ -262,7 +275,8 @@ mod tests {
         assert_eq!(parse_version("6.1.0-28-amd64"), Some((6, 1)));
         assert_eq!(parse_version("5.10.0+"), Some((5, 10)));
         assert_eq!(parse_version("what"), None);
-        let line = "  77: 00000000:12B5 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12345 2 0000000000000000 0";
+        let line = "  77: 00000000:12B5 00000000:0000 07 00000000:00000000 00:00000000 00000000 \
+                    0        0 12345 2 0000000000000000 0";
         assert_eq!(socket_on(line, 4789), Some(12345));
         assert_eq!(socket_on(line, 4790), None);
         assert_eq!(socket_on("  sl  local_address rem_address", 4789), None);

@@ -33,7 +33,7 @@ pub(super) fn checks() -> Vec<Check> {
             checks
         }
     };
-    checks.extend([segment(), gro(), receive_buffer()]);
+    checks.extend([ipv6(), segment(), gro(), receive_buffer()]);
     checks
 }
 
@@ -42,7 +42,6 @@ fn in_private() -> Vec<Check> {
     checks.push(veth());
     checks.extend(tap());
     checks.extend(guard());
-    checks.push(ipv6());
     checks
 }
 
@@ -72,14 +71,15 @@ fn packet_socket() -> Vec<Check> {
             ];
         }
     };
-    let ring =
-        socket.set_copy_thresh().and_then(|()| RxRing::new(&socket, RING.0, RING.1)).map(drop);
+    // In the order in which a port sets them: with a ring in place, the header cannot be changed
+    // any more.
+    let vnet_hdr = socket.set_vnet_hdr();
+    let ring = socket.set_copy_thresh().and_then(|()| RxRing::new(&socket, RING.0, RING.1));
     vec![
         tried(
             "AF_PACKET vnet_hdr",
             "PACKET_VNET_HDR: TCP frames pass whole, checksums unfinished",
-            // Of a socket with a ring the option cannot be changed any more: another socket.
-            PacketSocket::open().and_then(|s| s.set_vnet_hdr()),
+            vnet_hdr,
             Status::Missing,
             "TCP of containers with default offloads would not pass",
             "Linux 2.6.27 or newer has it",
@@ -95,7 +95,7 @@ fn packet_socket() -> Vec<Check> {
         tried(
             "AF_PACKET ring",
             "TPACKET_V2: frames are received without a system call each",
-            ring,
+            ring.map(drop),
             Status::Limited,
             "small frames are received by recvmmsg, about a quarter fewer per second",
             "Linux 2.6.27 or newer has it, with memory to lock",
@@ -125,7 +125,8 @@ fn veth() -> Check {
 }
 
 fn tap() -> Vec<Check> {
-    const FIX: &str = "load the module (`modprobe tun`) or pass /dev/net/tun into the container that \
+    const FIX: &str = "load the module (`modprobe tun`) or pass /dev/net/tun into the container \
+    that \
                        the switch runs in; CAP_NET_ADMIN is needed";
     let made = TapFd::open().and_then(|tap| tap.create(TAP).map(|()| tap));
     let tap = match made {
@@ -162,13 +163,17 @@ fn tap() -> Vec<Check> {
 
 fn guard() -> Vec<Check> {
     const NAME: &str = "host-stack guard";
-    const COST: &str = "the host's own stack keeps receiving from attached devices: it answers ARP for the \
+    const COST: &str = "the host's own stack keeps receiving from attached devices: it answers \
+    ARP for the \
                         host's addresses there, so the gateway address on LOCAL does not work";
     if let Err(error) = bpf::load_drop_all() {
         return vec![
             Check::bad(NAME, Status::Limited, format!("loading a BPF program: {error}"))
                 .costs(COST)
-                .fix("run with CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN); the kernel needs CONFIG_BPF_SYSCALL"),
+                .fix(
+                    "run with CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN); the kernel needs \
+                CONFIG_BPF_SYSCALL",
+                ),
         ];
     }
     // Where no veth can be made, that check has said so.
@@ -181,7 +186,8 @@ fn guard() -> Vec<Check> {
         Guard::take(near.ifindex).map(drop),
         Status::Limited,
         COST,
-        "a kernel with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (modules cls_bpf, sch_ingress)",
+        "a kernel with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (modules cls_bpf, \
+         sch_ingress)",
     )]
 }
 
@@ -192,6 +198,13 @@ fn ipv6() -> Check {
         return Check::bad(NAME, Status::Limited, error.to_string())
             .costs(COST)
             .fix("boot without ipv6.disable=1, on a kernel with CONFIG_IPV6");
+    }
+    // Of this namespace, as the underlay's and LOCAL's addresses are.
+    let off = std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6");
+    if off.is_ok_and(|text| text.trim() == "1") {
+        return Check::bad(NAME, Status::Limited, "switched off by sysctl")
+            .costs(COST)
+            .fix("sysctl -w net.ipv6.conf.all.disable_ipv6=0");
     }
     Check::ok(NAME, "there")
 }

@@ -1,9 +1,9 @@
-//! `vxswitch doctor`: what this kernel and this host can do, what is missing, what that costs, and what to
-//! do about it.
+//! `vxswitch doctor`: what this kernel and this host can do, what is missing, what that costs, and
+//! what to do about it.
 //!
-//! The same functions are tried that the switch itself uses, so the answer cannot differ from what the switch
-//! will find. Whatever makes a device happens in a network namespace of its own that ends with the try;
-//! of the host only files are read. `host.rs` reads, `kernel.rs` tries.
+//! The same functions are tried that the switch itself uses, so the answer cannot differ from what
+//! the switch will find. Whatever makes a device happens in a network namespace of its own that
+//! ends with the try; of the host only files are read. `host.rs` reads, `kernel.rs` tries.
 
 mod host;
 mod kernel;

@@ -57,8 +57,8 @@ impl From<Mac> for String {
     }
 }
 
-/// An address with a prefix length, written `10.1.0.5/24`. Host bits are kept: as an interface's address
-/// they say which host, as a route's destination they are cleared by [`Self::network`].
+/// An address with a prefix length, written `10.1.0.5/24`. Host bits are kept: as an interface's
+/// address they say which host, as a route's destination they are cleared by [`Self::network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr {
@@ -79,7 +79,8 @@ impl Cidr {
         Self { addr, prefix: 0 }
     }
 
-    /// The prefix itself, host bits cleared (the kernel refuses a route whose destination has them).
+    /// The prefix itself, host bits cleared (the kernel refuses a route whose destination has
+    /// them).
     #[must_use]
     pub fn network(&self) -> Self {
         let addr = match self.addr {

@@ -6,9 +6,9 @@
 //!     ^ a port of a bridge
 //! ```
 //!
-//! The near end's name follows from the target and the interface's name there, so that the same attachment
-//! has the same name after a restart of either side. Its alias says what it is, to the operator
-//! (`ip link`) and to the switch, which removes nothing that it did not make.
+//! The near end's name follows from the target and the interface's name there, so that the same
+//! attachment has the same name after a restart of either side. Its alias says what it is, to the
+//! operator (`ip link`) and to the switch, which removes nothing that it did not make.
 
 use super::container::Target;
 use super::netns::NetNs;
@@ -54,7 +54,8 @@ pub struct Attached {
 /// target's name, `_`, and six hex digits of a hash of both.
 #[must_use]
 pub fn host_ifname(target: &Target, ifname: &str) -> String {
-    // FNV-1a, 64 bits (draft-eastlake-fnv): the name must be the same in every version of this program.
+    // FNV-1a, 64 bits (draft-eastlake-fnv): the name must be the same in every version of this
+    // program.
     let hash =
         format!("{target}/{ifname}").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -71,9 +72,9 @@ fn alias(target: &Target, ifname: &str) -> String {
 
 /// Makes the interface in the target's namespace and brings both ends up.
 ///
-/// If the same attachment is there already (the switch was restarted, the container was not), it is kept and
-/// brought to what is asked; a near end whose far end has gone elsewhere is replaced. On failure
-/// nothing new is left behind.
+/// If the same attachment is there already (the switch was restarted, the container was not), it is
+/// kept and brought to what is asked; a near end whose far end has gone elsewhere is replaced. On
+/// failure nothing new is left behind.
 pub fn attach(netlink: &mut Netlink, port: &ContainerPort) -> Result<Attached> {
     check(port)?;
     let netns = port.target.open()?;
@@ -113,7 +114,11 @@ pub fn detach(netlink: &mut Netlink, target: &Target, ifname: &str) -> Result<()
     match netlink.link_by_name(&host_ifname(target, ifname))? {
         Some(link) => {
             ours(&link, target, ifname)?;
-            netlink.delete_link(link.ifindex)
+            match netlink.delete_link(link.ifindex) {
+                // The container ended between the question and the order.
+                Err(e) if e.errno == Some(Errno::ENODEV) => Ok(()),
+                other => other,
+            }
         }
         None => Ok(()),
     }
@@ -178,15 +183,16 @@ fn ours(link: &Link, target: &Target, ifname: &str) -> Result<()> {
     Err(Error::new(
         format!("attach '{ifname}' of {target}"),
         format!(
-            "its near end would be called '{}', and a device of that name exists that was not made for it",
+            "its near end would be called '{}', and a device of that name exists that was not \
+             made for it",
             link.name
         ),
         format!("rename or remove it (`ip link delete {}`)", link.name),
     ))
 }
 
-/// Whether the interface in the target's namespace is the other end of `near`. Each end knows the other's
-/// number; numbers are per namespace, so one direction alone could match by chance.
+/// Whether the interface in the target's namespace is the other end of `near`. Each end knows the
+/// other's number; numbers are per namespace, so one direction alone could match by chance.
 fn far_end(netns: &NetNs, port: &ContainerPort, near: &Link) -> Result<bool> {
     netns.run(|| {
         let far = Netlink::open()?.link_by_name(&port.ifname)?;

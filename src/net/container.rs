@@ -1,7 +1,7 @@
 //! Which network namespace a container is in.
 //!
-//! Docker and podman are asked through their own command lines, so that whatever they are configured
-//! with (contexts, remote sockets, rootless storage) holds here too.
+//! Docker and podman are asked through their own command lines, so that whatever they are
+//! configured with (contexts, remote sockets, rootless storage) holds here too.
 
 use super::netns::NetNs;
 use super::{Error, Result};
@@ -111,7 +111,8 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
-/// Runs a tool whose output is short (it fits in the pipes' buffers) and ends it if it takes too long.
+/// Runs a tool whose output is short (it fits in the pipes' buffers) and ends it if it takes too
+/// long.
 pub(crate) fn output(command: &mut Command) -> std::io::Result<Output> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -86,11 +86,11 @@ impl Link {
         self.up && self.lower_up
     }
 
-    /// Reads an RTM_NEWLINK or RTM_DELLINK message's body, and only what is needed of it: a device of a
-    /// kind that nobody here knows must not make the others invisible.
+    /// Reads an RTM_NEWLINK or RTM_DELLINK message's body, and only what is needed of it: a device
+    /// of a kind that nobody here knows must not make the others invisible.
     ///
-    /// None for messages that are not about a device as such: a Linux bridge announces its ports' comings
-    /// and goings by the same messages in family AF_BRIDGE.
+    /// None for messages that are not about a device as such: a Linux bridge announces its ports'
+    /// comings and goings by the same messages in family AF_BRIDGE.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
         // struct ifinfomsg: family, pad, type (16 bits), index, flags, change (32 bits each)
         let (header, rest) = body.split_first_chunk::<16>()?;
@@ -186,7 +186,8 @@ pub struct VethSpec<'a> {
     pub name: &'a str,
     /// Name of the far end.
     pub peer_name: &'a str,
-    /// Namespace of the far end; none: the same one. It is born there, so that no name is ever taken here.
+    /// Namespace of the far end; none: the same one. It is born there, so that no name is ever
+    /// taken here.
     pub peer_netns: Option<&'a NetNs>,
     /// MTU of both ends, bytes; none: the kernel's default (1500).
     pub mtu: Option<u32>,
@@ -261,11 +262,13 @@ impl Netlink {
         let error = refused.doing(doing);
         match errno {
             Errno::EINVAL | Errno::ERANGE if change.mtu.is_some() => error.with_fix(
-                "choose an MTU that the device supports (`ip -d link show` prints minmtu and maxmtu)",
+                "choose an MTU that the device supports (`ip -d link show` prints minmtu and \
+                 maxmtu)",
             ),
-            Errno::EBUSY if change.name.is_some() => {
-                error.with_fix("set the device down first: this kernel renames no device that is up")
-            }
+            Errno::EBUSY if change.name.is_some() => error.with_fix(
+                "set the device down first: this kernel renames no device that is \
+                up",
+            ),
             Errno::EADDRNOTAVAIL if change.mac.is_some() => {
                 error.with_fix("choose a unicast address, such as 02:00:00:00:00:01")
             }

@@ -1,12 +1,13 @@
 //! The host's networks, as far as the switch has to do with them: devices, routes and namespaces
 //! through rtnetlink, what comes and goes, containers, and the MTU that the underlay leaves.
 //!
-//! Everything here belongs to the control thread and blocks for as long as the kernel takes to answer;
-//! only [`monitor::Monitor`] is non-blocking, because its descriptor waits in the control thread's poll.
+//! Everything here belongs to the control thread and blocks for as long as the kernel takes to
+//! answer; only [`monitor::Monitor`] is non-blocking, because its descriptor waits in the control
+//! thread's poll.
 //!
 //! ```text
 //!  netlink    one request, one answer      links, veth pairs, addresses, routes, route lookup
-//!  monitor    what changed meanwhile       a device came, went, was renamed; the underlay's routes moved
+//!  monitor    what changed meanwhile       devices that come, go, get renamed; moved routes
 //!  netns      the same in another network namespace
 //!  container  a container's name -> PID;   attach: veth into it, named, addressed, up
 //!  mtu        route to the remote -> how long a frame may be in the tunnel

@@ -1,9 +1,9 @@
 //! What changes on the host while the switch runs.
 //!
 //! A netlink socket that is subscribed to devices, addresses and routes. It is non-blocking; its
-//! descriptor waits in the control thread's poll. The kernel drops messages when they come faster than
-//! they are read (ENOBUFS): then [`Event::Resync`] says so, and [`Monitor::resync`] tells the difference
-//! to what was known, so that nothing is missed for long.
+//! descriptor waits in the control thread's poll. The kernel drops messages when they come faster
+//! than they are read (ENOBUFS): then [`Event::Resync`] says so, and [`Monitor::resync`] tells the
+//! difference to what was known, so that nothing is missed for long.
 
 use super::netlink::{RECEIVE, first_message};
 use super::{Error, Link, Mac, Netlink, Result};
@@ -147,8 +147,8 @@ impl Monitor {
         Ok(events)
     }
 
-    /// Compares what is known with what there is, and gives the difference. To be called at the start and
-    /// after [`Event::Resync`].
+    /// Compares what is known with what there is, and gives the difference. To be called at the
+    /// start and after [`Event::Resync`].
     pub fn resync(&mut self, netlink: &mut Netlink) -> Result<Vec<Event>> {
         let links = netlink.links()?;
         let mut events = Vec::new();

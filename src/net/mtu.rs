@@ -1,17 +1,18 @@
 //! How long a frame may be in a tunnel, and the MTU that follows for a bridge.
 //!
-//! The underlay carries IP packets up to the MTU of the route to the tunnel's remote: the `mtu` metric, or what
-//! the kernel learned from the path, or the device's. VXLAN puts around each frame an outer IP header
-//! (20 bytes, IPv6 40), UDP (8) and its own header (8); the frame brings its Ethernet header (14):
+//! The underlay carries IP packets up to the MTU of the route to the tunnel's remote: the `mtu`
+//! metric, or what the kernel learned from the path, or the device's. VXLAN puts around each frame
+//! an outer IP header (20 bytes, IPv6 40), UDP (8) and its own header (8); the frame brings its
+//! Ethernet header (14):
 //!
 //! ```text
 //!   underlay MTU 1500, IPv4:  1500 - 20 - 8 - 8 = 1464 bytes of frame = 1450 bytes of IP + 14
 //!   underlay MTU 1500, IPv6:  1500 - 40 - 8 - 8 = 1444 bytes of frame = 1430 bytes of IP + 14
 //! ```
 //!
-//! The bound is on the frame. A VLAN tag inside the tunnel is part of it: a tagged frame may hold 4 bytes of
-//! IP less for each tag. The overlay MTU is given without them, because most overlays carry no tags;
-//! a tagged packet of the full MTU is answered as too big like any other.
+//! The bound is on the frame. A VLAN tag inside the tunnel is part of it: a tagged frame may hold 4
+//! bytes of IP less for each tag. The overlay MTU is given without them, because most overlays
+//! carry no tags; a tagged packet of the full MTU is answered as too big like any other.
 
 use super::{Error, LinkChange, Netlink, Result};
 use serde::Serialize;
@@ -94,9 +95,10 @@ pub fn bridge_mtu(
 pub fn warning(port: &str, port_mtu: u32, overlay_mtu: u32) -> Option<String> {
     (port_mtu > overlay_mtu).then(|| {
         format!(
-            "port '{port}' has MTU {port_mtu}, the bridge's tunnels carry {overlay_mtu}: longer packets are \
-             answered with ICMP \"fragmentation needed\" / ICMPv6 \"packet too big\" and the sender adapts; \
-             MTU {overlay_mtu} in the container (`ip link set dev ... mtu {overlay_mtu}`) spares it that"
+            "port '{port}' has MTU {port_mtu}, the bridge's tunnels carry {overlay_mtu}: longer \
+             packets are answered with ICMP \"fragmentation needed\" / ICMPv6 \"packet too big\" \
+             and the sender adapts; MTU {overlay_mtu} in the container \
+             (`ip link set dev ... mtu {overlay_mtu}`) spares it that"
         )
     })
 }

@@ -1,9 +1,9 @@
 //! A synchronous rtnetlink client: one request, its whole answer, then the next.
 //!
 //! The socket belongs to the network namespace in which it was opened, and stays there whatever the
-//! thread does later. Devices are in `link.rs`, addresses and routes in `route.rs`; this file sends,
-//! receives, and turns refusals into errors that say what was refused and, where the kernel explains
-//! itself (extended acknowledgement, Linux 4.12), why.
+//! thread does later. Devices are in `link.rs`, addresses and routes in `route.rs`; this file
+//! sends, receives, and turns refusals into errors that say what was refused and, where the kernel
+//! explains itself (extended acknowledgement, Linux 4.12), why.
 
 use super::{Error, Result};
 use netlink_packet_core::{
@@ -28,8 +28,8 @@ const NLM_F_ACK_TLVS: u16 = 0x200;
 /// `NLMSGERR_ATTR_MSG`: the kernel's explanation, a string (linux/netlink.h).
 const NLMSGERR_ATTR_MSG: u16 = 1;
 
-/// How long the kernel may take for one answer, seconds. It answers in the request's own system call,
-/// so this only guards against waiting forever for an answer that was lost.
+/// How long the kernel may take for one answer, seconds. It answers in the request's own system
+/// call, so this only guards against waiting forever for an answer that was lost.
 const ANSWER_TIMEOUT: i64 = 10;
 
 /// How often a dump is repeated because devices changed under it.
@@ -89,7 +89,8 @@ impl Netlink {
         Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(RECEIVE) })
     }
 
-    /// Sends a request and waits until the kernel has done it; `flags` are `NLM_F_CREATE` and the like.
+    /// Sends a request and waits until the kernel has done it; `flags` are `NLM_F_CREATE` and the
+    /// like.
     pub(crate) fn execute(
         &mut self,
         message: RouteNetlinkMessage,
@@ -143,8 +144,8 @@ impl Netlink {
         Ok(())
     }
 
-    /// The answer to the request sent last. A dump that the kernel marks as inconsistent is read to its
-    /// end (or the next answer would begin with its rest) and then refused with EINTR.
+    /// The answer to the request sent last. A dump that the kernel marks as inconsistent is read to
+    /// its end (or the next answer would begin with its rest) and then refused with EINTR.
     fn answer(&mut self) -> std::result::Result<Vec<Reply>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;

@@ -1,7 +1,8 @@
 //! Network namespaces: find one, and do something inside it without leaving one's own.
 //!
-//! A namespace belongs to a thread. The control thread never changes its own: a closure that has to run
-//! elsewhere gets a thread that enters the namespace, runs it and ends. Sockets opened there stay there.
+//! A namespace belongs to a thread. The control thread never changes its own: a closure that has to
+//! run elsewhere gets a thread that enters the namespace, runs it and ends. Sockets opened there
+//! stay there.
 
 use super::{Error, Result};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -63,8 +64,8 @@ impl NetNs {
         Self::open(path.to_path_buf(), path.display().to_string(), "")
     }
 
-    /// From an operator's word: a path if it has a slash, a PID if it is a number and no namespace is named
-    /// so, else a name.
+    /// From an operator's word: a path if it has a slash, a PID if it is a number and no namespace
+    /// is named so, else a name.
     pub fn parse(text: &str) -> Result<Self> {
         if text.contains('/') {
             return Self::by_path(Path::new(text));
@@ -122,7 +123,8 @@ impl NetNs {
     }
 }
 
-/// Runs `work` in a new, empty namespace that ends with it; for trying things without touching the host.
+/// Runs `work` in a new, empty namespace that ends with it; for trying things without touching the
+/// host.
 pub fn run_in_private<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     in_thread(
         || {

@@ -56,10 +56,10 @@ pub struct RouteHit {
 }
 
 impl Netlink {
-    /// Gives a device an address. `EEXIST` (see [`Error::errno`]) if it has it already.
+    /// Gives a device an address. `EEXIST` (field [`errno`](struct@Error)) if it has it already.
     ///
-    /// IPv6: without duplicate address detection, which would keep the address unusable for a second, and
-    /// could not be answered anyway before the switch forwards.
+    /// IPv6: without duplicate address detection, which would keep the address unusable for a
+    /// second, and could not be answered anyway before the switch forwards.
     pub fn add_address(&mut self, ifindex: u32, address: Cidr) -> Result<()> {
         let mut message = AddressMessage::default();
         message.header.family = family(address.addr);
@@ -77,25 +77,25 @@ impl Netlink {
             IpAddr::V4(_) => {}
             IpAddr::V6(_) => message.header.flags |= AddressHeaderFlags::Nodad,
         }
-        self.execute(
-            RouteNetlinkMessage::NewAddress(message),
-            NLM_F_CREATE | NLM_F_EXCL,
+        self.execute(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL).map_err(
+            |refused| {
+                let errno = refused.errno;
+                let device = self.device_text(ifindex);
+                let error = refused.doing(format!("give device {device} the address {address}"));
+                match errno {
+                    Errno::EEXIST => error.with_fix("the device has it already"),
+                    Errno::EACCES | Errno::EOPNOTSUPP if address.addr.is_ipv6() => error.with_fix(
+                        "IPv6 is off there: sysctl net.ipv6.conf.all.disable_ipv6=0, or leave the \
+                     address out",
+                    ),
+                    _ => error,
+                }
+            },
         )
-        .map_err(|refused| {
-            let errno = refused.errno;
-            let device = self.device_text(ifindex);
-            let error = refused.doing(format!("give device {device} the address {address}"));
-            match errno {
-                Errno::EEXIST => error.with_fix("the device has it already"),
-                Errno::EACCES | Errno::EOPNOTSUPP if address.addr.is_ipv6() => error.with_fix(
-                    "IPv6 is off there: sysctl net.ipv6.conf.all.disable_ipv6=0, or leave the address out",
-                ),
-                _ => error,
-            }
-        })
     }
 
-    /// Adds a route to the main table. `EEXIST` (see [`Error::errno`]) if one to the same prefix exists.
+    /// Adds a route to the main table. `EEXIST` (field [`errno`](struct@Error)) if one to the same
+    /// prefix exists.
     pub fn add_route(&mut self, route: &Route) -> Result<()> {
         let dst = route.dst.network();
         let mut message = RouteMessage::default();
@@ -133,7 +133,8 @@ impl Netlink {
         )
     }
 
-    /// How the kernel would send a packet to `dst`, from `from` if given (which must be this host's).
+    /// How the kernel would send a packet to `dst`, from `from` if given (which must be this
+    /// host's).
     pub fn route_get(&mut self, dst: IpAddr, from: Option<IpAddr>) -> Result<RouteHit> {
         let doing = || match from {
             Some(from) => format!("find the route to {dst} from {from}"),
@@ -155,18 +156,17 @@ impl Netlink {
             message.header.source_prefix_length = bits;
             message.attributes.push(RouteAttribute::Source(from.into()));
         }
-        let reply = self
-            .get(RouteNetlinkMessage::GetRoute(message))
-            .map_err(|refused| {
-                let errno = refused.errno;
-                let error = refused.doing(doing());
-                match (errno, from) {
-                    (Errno::EINVAL | Errno::ENETUNREACH, Some(from)) => error.with_fix(format!(
-                        "is {from} an address of this host, and is there a route (`ip route get {dst}`)?"
-                    )),
-                    _ => error,
-                }
-            })?;
+        let reply = self.get(RouteNetlinkMessage::GetRoute(message)).map_err(|refused| {
+            let errno = refused.errno;
+            let error = refused.doing(doing());
+            match (errno, from) {
+                (Errno::EINVAL | Errno::ENETUNREACH, Some(from)) => error.with_fix(format!(
+                    "is {from} an address of this host, and is there a route (`ip route get \
+                         {dst}`)?"
+                )),
+                _ => error,
+            }
+        })?;
         parse_hit(&reply.payload)
             .ok_or_else(|| Error::new(doing(), "the kernel's answer names no device", ""))
     }
@@ -174,7 +174,8 @@ impl Netlink {
 
 /// Reads an RTM_NEWROUTE message's body.
 fn parse_hit(body: &[u8]) -> Option<RouteHit> {
-    // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type (8 bits each), flags
+    // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type (8 bits each),
+    // flags
     let (header, rest) = body.split_first_chunk::<12>()?;
     let metrics = attribute(rest, libc::RTA_METRICS);
     Some(RouteHit {

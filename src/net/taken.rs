@@ -1,8 +1,8 @@
 //! What the switch took or made, on disk, so that a start after a crash can give it back.
 //!
-//! `RUNDIR/taken.json` is written before anything is taken and after anything is given back, each time
-//! as a whole (a new file, then a rename). A reader thus finds at worst something that was never
-//! taken, and never misses something that was. TAPs are not in it: they end with the process.
+//! `RUNDIR/taken.json` is written before anything is taken and after anything is given back, each
+//! time as a whole (a new file, then a rename). A reader thus finds at worst something that was
+//! never taken, and never misses something that was. TAPs are not in it: they end with the process.
 
 use super::container::Target;
 use super::{Error, Result};
@@ -90,7 +90,8 @@ impl TakenFile {
                 Error::new(
                     doing(),
                     e.to_string(),
-                    "nobody but vxswitch may write it; if no vxswitch runs, remove it, and after that \
+                    "nobody but vxswitch may write it; if no vxswitch runs, remove it, and after \
+                     that \
                      what `ip link` shows with the alias \"vxswitch: ...\"",
                 )
             })?),
