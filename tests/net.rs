@@ -520,3 +520,39 @@ fn overlay_mtu_follows_the_route() {
         assert_eq!(netlink.link("u0").expect("there").mtu, 1450);
     });
 }
+
+#[test]
+fn underlay_routes_keep_what_decides() {
+    if !root("underlay_routes_keep_what_decides") {
+        return;
+    }
+    let a = Namespace::new("mtur");
+    for (name, mtu) in [("u0", "1600"), ("u1", "9000")] {
+        a.ip(&["link", "add", name, "mtu", mtu, "type", "bridge"]);
+        a.ip(&["link", "set", name, "up"]);
+    }
+    a.ip(&["addr", "add", "192.168.9.1/24", "dev", "u0"]);
+    a.ip(&["addr", "add", "192.168.8.1/24", "dev", "u1"]);
+    a.ip(&["route", "add", "default", "via", "192.168.9.2"]);
+    a.ip(&["route", "add", "10.50.0.0/16", "via", "192.168.9.2", "mtu", "1400"]);
+    a.ip(&["route", "add", "10.50.1.0/24", "via", "192.168.9.3", "mtu", "1400"]);
+    a.ip(&["route", "add", "10.51.0.0/16", "via", "192.168.9.3"]);
+    let hops = ["nexthop", "via", "192.168.9.2", "nexthop", "via", "192.168.8.2"];
+    a.ip(&[&["route", "add", "10.52.0.0/16"], &hops[..]].concat());
+    a.ip(&["route", "add", "10.53.0.0/16", "via", "192.168.8.2"]);
+    let routes = a.run(|| mtu::underlay_routes(&mut Netlink::open().expect("netlink")));
+    let mut v4: Vec<(String, u16)> = routes
+        .expect("listed")
+        .iter()
+        .filter(|r| r.network.is_ipv4())
+        .map(|r| (format!("{}/{}", r.network, r.prefix), r.mtu))
+        .collect();
+    v4.sort();
+    let wanted = [
+        ("0.0.0.0/0", 1600),
+        ("10.50.0.0/16", 1400),
+        ("10.53.0.0/16", 9000),
+        ("192.168.8.0/24", 9000),
+    ];
+    assert_eq!(v4, wanted.map(|(dst, mtu)| (dst.to_string(), mtu)));
+}

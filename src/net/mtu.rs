@@ -14,21 +14,14 @@
 //! bytes of IP less for each tag. The overlay MTU is given without them, because most overlays
 //! carry no tags; a tagged packet of the full MTU is answered as too big like any other.
 
-use super::{Error, LinkChange, Netlink, Result};
+use super::{Cidr, Error, LinkChange, Netlink, Result};
+use dataplane::vtep::{UnderlayRoute, max_frame};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Ethernet header without tags, bytes.
 const ETHERNET: u32 = 14;
-
-/// Outer IPv4, UDP and VXLAN headers, bytes (RFC 7348 section 5).
-const OUTER_IPV4: u32 = 20 + 8 + 8;
-
-/// Outer IPv6, UDP and VXLAN headers, bytes (RFC 7348 section 5).
-const OUTER_IPV6: u32 = 40 + 8 + 8;
-
-/// Longest IP packet, bytes: the loopback device has an MTU of one more.
-const IP_MAX: u32 = 65_535;
 
 /// MTU of a bridge with neither tunnels nor other ports (RFC 894).
 const ETHERNET_MTU: u32 = 1500;
@@ -61,23 +54,53 @@ pub fn underlay(netlink: &mut Netlink, remote: IpAddr, local: Option<IpAddr>) ->
         )
     })?;
     let mtu = route.mtu.map_or(device.mtu, |m| m.min(device.mtu));
-    let max_frame = max_frame(mtu, remote.is_ipv6());
+    let max_frame = max_frame(remote, clamp(mtu));
     Ok(Underlay {
         device: device.name,
         ifindex: route.oif,
-        mtu: mtu.min(IP_MAX),
+        mtu: clamp(mtu).into(),
         src: route.src,
         max_frame,
         overlay_mtu: u32::from(max_frame).saturating_sub(ETHERNET),
     })
 }
 
-/// Longest inner frame, bytes, over an underlay of this MTU.
-#[must_use]
-pub fn max_frame(underlay_mtu: u32, ipv6: bool) -> u16 {
-    let outer = if ipv6 { OUTER_IPV6 } else { OUTER_IPV4 };
-    let room = underlay_mtu.min(IP_MAX).saturating_sub(outer);
-    u16::try_from(room).unwrap_or(u16::MAX)
+/// The underlay's MTUs by destination, for tunnels whose remote is chosen by the flow.
+///
+/// From the main table's unicast routes; a route whose MTU is that of the shorter prefix around it
+/// decides nothing and is left out, so that a full Internet table does not become a long list.
+pub fn underlay_routes(netlink: &mut Netlink) -> Result<Vec<UnderlayRoute>> {
+    let devices: HashMap<u32, u32> =
+        netlink.links()?.into_iter().map(|l| (l.ifindex, l.mtu)).collect();
+    let mut routes: Vec<(Cidr, u16)> = netlink
+        .routes()?
+        .into_iter()
+        .filter_map(|route| {
+            let device = route.oifs.iter().filter_map(|oif| devices.get(oif)).min()?;
+            let mtu = route.mtu.map_or(*device, |m| m.min(*device));
+            Some((route.dst.network(), clamp(mtu)))
+        })
+        .collect();
+    // Shorter prefixes first; of several routes to one prefix (other metrics), the smallest MTU.
+    routes.sort_by_key(|(dst, mtu)| (dst.prefix, dst.addr, *mtu));
+    routes.dedup_by_key(|(dst, _)| *dst);
+    let mut deciding: HashMap<Cidr, u16> = HashMap::new();
+    for (dst, mtu) in routes {
+        let around = (0..=dst.prefix)
+            .rev()
+            .find_map(|prefix| deciding.get(&Cidr { addr: dst.addr, prefix }.network()));
+        if around != Some(&mtu) {
+            deciding.insert(dst, mtu);
+        }
+    }
+    Ok(deciding
+        .into_iter()
+        .map(|(dst, mtu)| UnderlayRoute { network: dst.addr, prefix: dst.prefix, mtu })
+        .collect())
+}
+
+fn clamp(mtu: u32) -> u16 {
+    u16::try_from(mtu).unwrap_or(u16::MAX)
 }
 
 /// A bridge's MTU: the smallest of its tunnels' overlay MTUs; without tunnels the smallest of its
@@ -115,14 +138,6 @@ pub fn set(netlink: &mut Netlink, name: &str, mtu: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn overhead_is_50_and_70() {
-        assert_eq!(max_frame(1500, false), 1464);
-        assert_eq!(max_frame(1500, true), 1444);
-        assert_eq!(max_frame(65_536, false), 65_499);
-        assert_eq!(max_frame(20, true), 0);
-    }
 
     #[test]
     fn tunnels_rule_ports_follow() {

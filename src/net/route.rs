@@ -55,7 +55,32 @@ pub struct RouteHit {
     pub local: bool,
 }
 
+/// A unicast route of the main table, as far as its MTU is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RouteEntry {
+    /// Where to.
+    pub(crate) dst: Cidr,
+    /// The devices that packets may leave by (several with multipath).
+    pub(crate) oifs: Vec<u32>,
+    /// `mtu` metric, bytes.
+    pub(crate) mtu: Option<u32>,
+}
+
 impl Netlink {
+    /// The unicast routes of the main table, both families.
+    pub(crate) fn routes(&mut self) -> Result<Vec<RouteEntry>> {
+        let mut routes = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut message = RouteMessage::default();
+            message.header.address_family = family;
+            let replies = self
+                .dump(RouteNetlinkMessage::GetRoute(message))
+                .map_err(|e| e.doing("list the routes"))?;
+            routes.extend(replies.iter().filter_map(|r| parse_entry(&r.payload)));
+        }
+        Ok(routes)
+    }
+
     /// Gives a device an address. `EEXIST` (field [`errno`](struct@Error)) if it has it already.
     ///
     /// IPv6: without duplicate address detection, which would keep the address unusable for a
@@ -177,14 +202,47 @@ fn parse_hit(body: &[u8]) -> Option<RouteHit> {
     // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type (8 bits each),
     // flags
     let (header, rest) = body.split_first_chunk::<12>()?;
-    let metrics = attribute(rest, libc::RTA_METRICS);
     Some(RouteHit {
         oif: attribute(rest, libc::RTA_OIF).and_then(u32_of)?,
         src: attribute(rest, libc::RTA_PREFSRC).and_then(address_of),
         via: attribute(rest, libc::RTA_GATEWAY).and_then(address_of),
-        mtu: metrics.and_then(|m| attribute(m, RTAX_MTU)).and_then(u32_of).filter(|mtu| *mtu != 0),
+        mtu: mtu_metric(rest),
         local: header[7] == libc::RTN_LOCAL,
     })
+}
+
+fn mtu_metric(attributes: &[u8]) -> Option<u32> {
+    let metrics = attribute(attributes, libc::RTA_METRICS)?;
+    attribute(metrics, RTAX_MTU).and_then(u32_of).filter(|mtu| *mtu != 0)
+}
+
+/// Reads an RTM_NEWROUTE message's body; none for anything but unicast routes of the main table.
+fn parse_entry(body: &[u8]) -> Option<RouteEntry> {
+    let (header, rest) = body.split_first_chunk::<12>()?;
+    if header[4] != libc::RT_TABLE_MAIN || header[7] != libc::RTN_UNICAST {
+        return None;
+    }
+    let unspecified = match i32::from(header[0]) {
+        libc::AF_INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        libc::AF_INET6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => return None,
+    };
+    let addr = attribute(rest, libc::RTA_DST).and_then(address_of).unwrap_or(unspecified);
+    let mut oifs: Vec<u32> = attribute(rest, libc::RTA_OIF).and_then(u32_of).into_iter().collect();
+    oifs.extend(next_hops(attribute(rest, libc::RTA_MULTIPATH).unwrap_or_default()));
+    Some(RouteEntry { dst: Cidr { addr, prefix: header[1] }, oifs, mtu: mtu_metric(rest) })
+}
+
+/// Devices of a list of struct rtnexthop: length (16 bits), flags, hops (8 each), device (32), and
+/// attributes up to the length.
+fn next_hops(mut list: &[u8]) -> Vec<u32> {
+    let mut oifs = Vec::new();
+    while let Some((hop, _)) = list.split_first_chunk::<8>() {
+        oifs.extend(u32_of(&hop[4..]));
+        let length = usize::from(u16::from_ne_bytes([hop[0], hop[1]]));
+        list = list.get(length.next_multiple_of(4).max(8)..).unwrap_or_default();
+    }
+    oifs
 }
 
 fn address_of(value: &[u8]) -> Option<IpAddr> {
