@@ -4,7 +4,7 @@
 //! One thread owns a [`Switch`]. Every change ends in [`Switch::publish`], which gives the snapshot
 //! the next epoch; the packet path is never stopped.
 
-use crate::fdb::Fdb;
+use crate::fdb::{Fdb, FdbConfig};
 use crate::port::vxlan::{VxlanReceiver, VxlanTransmitter};
 use crate::port::{Receive, Transmit};
 use crate::state::{
@@ -143,7 +143,7 @@ impl Switch {
     ///
     /// # Errors
     /// When the name is taken.
-    pub fn add_bridge(&mut self, name: &str, fdb: Fdb) -> Result<BridgeId, SwitchError> {
+    pub fn add_bridge(&mut self, name: &str, fdb: FdbConfig) -> Result<BridgeId, SwitchError> {
         if self.next.bridges.iter().flatten().any(|b| b.name == name) {
             return Err(SwitchError::BridgeExists(name.into()));
         }
@@ -152,7 +152,7 @@ impl Switch {
             id,
             name: name.into(),
             ports: Vec::new(),
-            fdb: Arc::new(fdb),
+            fdb: Arc::new(Fdb::new(fdb)),
             pipeline: Arc::new(Pipeline::default()),
         })));
         self.publish();
@@ -334,11 +334,9 @@ impl Switch {
         let mut changed = false;
         for bridge in self.next.bridges.iter_mut().flatten() {
             bridge.fdb.expire(now);
-            // A clone shares its pages with the original, so this costs little when nothing expires.
-            let mut pipeline = (*bridge.pipeline).clone();
-            if !pipeline.expire(now).is_empty() {
-                Arc::make_mut(bridge).pipeline = Arc::new(pipeline);
-                changed = true;
+            if bridge.pipeline.has_expired(now) {
+                let bridge = Arc::make_mut(bridge);
+                changed |= !Arc::make_mut(&mut bridge.pipeline).expire(now).is_empty();
             }
         }
         if changed {

@@ -28,8 +28,6 @@ use std::time::Duration;
 const BUDGET: usize = 64;
 /// Token of the wake-up for commands.
 const WAKE: Token = Token(usize::MAX);
-/// Cached decisions looked at for idleness in one turn.
-const MAINTAIN: usize = 4;
 /// Longest sleep: cached decisions age also when nothing comes in.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
 
@@ -200,7 +198,7 @@ impl Worker {
                 }
             }
             if events.is_empty() && self.ready.is_empty() {
-                self.turn.cache.maintain(clock_ms(), usize::MAX);
+                self.turn.cache.maintain(clock_ms());
             }
             let datapath = self.shared.0.load();
             let mut i = 0;
@@ -307,7 +305,7 @@ impl Turn {
         }
         self.origins.clear();
         self.cache.flush_stats(now);
-        self.cache.maintain(now, MAINTAIN);
+        self.cache.maintain(now);
         more
     }
 
@@ -354,7 +352,7 @@ impl Turn {
             },
         );
         let reason = decision.drop;
-        self.cache.account(entry, 1, bytes);
+        self.cache.account(entry, bytes);
         // Copies made on the way come from the same place.
         let origin = self.origins[index as usize];
         self.origins.resize(self.packets.len(), origin);
