@@ -293,3 +293,26 @@ fn frames_beyond_the_mtu_are_counted() {
     lab.c2.sh("ip link set eth0 mtu 9000");
     lab.c1.sh("ping -q -c 3 -i 0.1 -W 1 -M do -s 8000 10.0.0.2");
 }
+
+#[test]
+fn a_hundred_ports_stay_small() {
+    if !can_run(&[]) {
+        return;
+    }
+    let host = Ns::new("many", "h");
+    host.sh("for i in $(seq 50); do echo link add a$i type veth peer name b$i; done | ip -batch -");
+    // Of the whole process, so other tests' buffers are in it too: some MB.
+    let resident = || -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").expect("status");
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("kB")
+    };
+    let before = resident();
+    let ports: Vec<_> = host.inside(|| {
+        let names = (1..=50).flat_map(|i| [format!("a{i}"), format!("b{i}")]);
+        names.map(|n| AfPacketPort::attach(&n, PortId(1)).expect("attach")).collect()
+    });
+    let grown = resident() - before.min(resident());
+    eprintln!("{} ports: {grown} kB", ports.len());
+    assert!(grown < 70 * 1024, "{grown} kB for {} ports", ports.len());
+}

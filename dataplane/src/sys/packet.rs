@@ -1,10 +1,11 @@
 //! AF_PACKET sockets (packet(7), linux/if_packet.h): opening them and their options.
 
 use super::check;
+use socket2::{Domain, Socket, Type};
 use std::ffi::CString;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// `ETH_P_ALL`, every protocol (linux/if_ether.h).
 pub const ETH_P_ALL: u16 = libc::ETH_P_ALL as u16;
@@ -20,17 +21,14 @@ pub fn ifindex(name: &str) -> io::Result<u32> {
 /// Non-blocking SOCK_RAW socket of the family AF_PACKET.
 #[derive(Debug)]
 pub struct PacketSocket {
-    fd: OwnedFd,
+    fd: Socket,
 }
 
 impl PacketSocket {
     /// Opens a socket that receives nothing yet (protocol 0). Needs CAP_NET_RAW.
     pub fn open() -> io::Result<Self> {
-        let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        // SAFETY: takes no pointers.
-        let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
-        // SAFETY: `fd` was just opened and nothing else owns it.
-        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+        let kind = Type::RAW.nonblocking().cloexec();
+        Ok(Self { fd: Socket::new(Domain::PACKET, kind, None)? })
     }
 
     /// Binds to a device and a protocol (`ETH_P_*`, host byte order; 0 receives nothing).
@@ -124,19 +122,7 @@ impl PacketSocket {
 
     /// The socket's pending error (SO_ERROR), cleared by being read.
     pub fn take_error(&self) -> io::Result<()> {
-        let mut err: libc::c_int = 0;
-        let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-        // SAFETY: `err` has room for the `len` bytes announced and lives during the call.
-        check(unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_ERROR,
-                (&raw mut err).cast(),
-                &raw mut len,
-            )
-        })?;
-        if err == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(err)) }
+        self.fd.take_error()?.map_or(Ok(()), Err)
     }
 
     /// Sets an option whose value is the plain C structure or integer `T`.
