@@ -373,3 +373,97 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mac(n: u32) -> Mac {
+        let [a, b, c, d] = n.to_be_bytes();
+        [2, 0, a, b, c, d]
+    }
+
+    fn table(size: u32) -> Arc<Fdb> {
+        Arc::new(Fdb::new(FdbConfig { size, aging_s: 300 }))
+    }
+
+    #[test]
+    fn a_port_that_invents_addresses_pushes_out_only_its_own() {
+        let fdb = table(100);
+        for n in 0..10 {
+            fdb.learn(0, mac(n), PortId(1), 1);
+        }
+        for n in 1000..101_000 {
+            fdb.learn(0, mac(n), PortId(2), u64::from(n));
+        }
+        assert_eq!(fdb.len(), 100);
+        assert_eq!(fdb.evicted(), 100_000 - 90);
+        for n in 0..10 {
+            assert_eq!(fdb.lookup(0, mac(n)).0, Some(PortId(1)));
+        }
+        // The newest of the flooding port are those that stay.
+        assert_eq!(fdb.lookup(0, mac(100_999)).0, Some(PortId(2)));
+        assert_eq!(fdb.lookup(0, mac(1000)).0, None);
+    }
+
+    #[test]
+    fn other_addresses_keep_their_generation() {
+        let fdb = table(8192);
+        let (_, dep) = fdb.learn(0, mac(1), PortId(1), 1).unwrap();
+        let bucket = dep.bucket as usize;
+        for n in 2..1000 {
+            if fdb.bucket(0, mac(n)) != bucket {
+                fdb.learn(0, mac(n), PortId(2), 1);
+            }
+        }
+        assert!(dep.is_current());
+        fdb.learn(0, mac(1), PortId(2), 2);
+        assert!(!dep.is_current());
+    }
+
+    #[test]
+    fn what_is_used_outlives_what_is_not() {
+        let fdb = table(4);
+        let (first, _) = fdb.learn(0, mac(0), PortId(1), 1).unwrap();
+        for n in 1..4 {
+            fdb.learn(0, mac(n), PortId(1), 1);
+        }
+        first.refresh(5);
+        fdb.learn(0, mac(9), PortId(1), 6);
+        assert_eq!(fdb.lookup(0, mac(0)).0, Some(PortId(1)));
+        assert_eq!(fdb.lookup(0, mac(1)).0, None);
+    }
+
+    #[test]
+    fn entries_age_move_and_are_flushed() {
+        let fdb = table(16);
+        assert!(fdb.learn(0, [1, 0, 0, 0, 0, 1], PortId(1), 1).is_none());
+        let (one, dep) = fdb.learn(0, mac(1), PortId(1), 1).unwrap();
+        fdb.learn(7, mac(1), PortId(2), 1);
+        one.refresh(200_000);
+        fdb.expire(301_001 + 1);
+        assert_eq!(
+            fdb.entries(300_000),
+            [FdbEntry { port: PortId(1), vlan: 0, mac: mac(1), age_s: 100 }]
+        );
+        assert!(dep.is_current());
+        fdb.learn(0, mac(1), PortId(3), 300_000);
+        assert_eq!(fdb.lookup(0, mac(1)).0, Some(PortId(3)));
+        fdb.flush(PortId(1));
+        assert_eq!(fdb.len(), 1);
+        fdb.flush(PortId(3));
+        assert!(fdb.is_empty() && fdb.lock().ports.is_empty() && fdb.lock().by_len.is_empty());
+    }
+
+    #[test]
+    fn a_smaller_size_holds_at_once() {
+        let fdb = table(64);
+        for n in 0..64 {
+            fdb.learn(0, mac(n), PortId(n % 3), 1);
+        }
+        fdb.configure(10, 300);
+        assert_eq!(fdb.len(), 10);
+        fdb.configure(0, 300);
+        assert!(fdb.is_empty() && fdb.learn(0, mac(1), PortId(1), 1).is_none());
+    }
+}

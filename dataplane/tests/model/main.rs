@@ -1,6 +1,8 @@
 //! The model tests: whatever happens, a packet is treated as a switch without caches and with the
 //! simplest flow tables would treat it.
 
+mod flow_mods;
+mod forwarding;
 mod generate;
 mod world;
 
