@@ -57,14 +57,46 @@ impl Exact {
         None
     }
 
-    /// Puts a key in its first place; what was there moves to the second.
+    /// Puts a key in; where both its places are taken, the first moves to the second.
     pub fn insert(&mut self, hash: u64, key: &FlowKey, entry: u32, serial: u64) {
         let (a, b) = places(hash);
-        let tag = (hash >> 32) as u32;
-        if self.slots[a].key.words() != key.words() {
-            let (low, high) = self.slots.split_at_mut(a.max(b));
-            std::mem::swap(&mut low[a.min(b)], &mut high[0]);
+        let slot = Slot { key: *key, serial, entry, tag: (hash >> 32) as u32 };
+        let free = |s: &Slot| s.serial == 0 || s.key.words() == key.words();
+        if free(&self.slots[a]) {
+            self.slots[a] = slot;
+        } else if free(&self.slots[b]) {
+            self.slots[b] = slot;
+        } else {
+            self.slots[b] = std::mem::replace(&mut self.slots[a], slot);
         }
-        self.slots[a] = Slot { key: *key, serial, entry, tag };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_keys_share_a_place_and_a_third_pushes_one_out() {
+        let mut exact = Exact::new();
+        let key = |n: u64| {
+            let mut key = FlowKey::default();
+            key.metadata.set(n);
+            key
+        };
+        // First places 4, 5, 4: all in the same pair.
+        for (n, hash) in [(1, 4), (2, 5), (3, 4)] {
+            exact.insert(hash, &key(n), n as u32, n);
+            assert_eq!(exact.find(hash, &key(n)), Some((n as u32, n)));
+            if n == 2 {
+                assert_eq!(exact.find(4, &key(1)), Some((1, 1)));
+            }
+        }
+        assert_eq!(exact.find(4, &key(1)), Some((1, 1)));
+        assert_eq!(exact.find(5, &key(2)), None);
+        // The same key again takes its own slot.
+        exact.insert(4, &key(1), 9, 9);
+        assert_eq!(exact.find(4, &key(1)), Some((9, 9)));
+        assert_eq!(exact.find(4, &key(3)), Some((3, 3)));
     }
 }

@@ -228,3 +228,133 @@ impl Classifier {
         self.subtables.sort_by_key(|s| Reverse(s.max_priority));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Instructions;
+    use crate::table::linear::LinearTable;
+
+    /// A generator without pattern (xorshift), so that every run is the same.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % n
+        }
+    }
+
+    fn rule(matching: Match, priority: u16, cookie: u64) -> Arc<Rule> {
+        Arc::new(Rule {
+            matching,
+            priority,
+            instructions: Instructions::default(),
+            cookie,
+            idle_timeout: 0,
+            hard_timeout: 0,
+            flags: 0,
+            created: std::time::Instant::now(),
+            modified_ms: 1,
+            stats: Arc::default(),
+        })
+    }
+
+    /// A key of few values, and one of five masks of it. Each mask has its own priorities, so that
+    /// no two rules of equal priority match the same packet.
+    fn draw(random: &mut Random) -> (FlowKey, Mask, u16) {
+        let mut key = FlowKey::default();
+        key.eth_type.set(random.below(2) as u16);
+        key.ipv4_dst.set(random.below(40) as u32);
+        key.tp_dst.set(random.below(20) as u16);
+        let kind = random.below(5);
+        let mut mask = Mask::default();
+        if kind > 0 {
+            mask.0.eth_type.set(u16::MAX);
+        }
+        if kind > 1 {
+            mask.0.ipv4_dst.set(if kind == 2 { 0xffff_fff8 } else { u32::MAX });
+        }
+        if kind > 3 {
+            mask.0.tp_dst.set(u16::MAX);
+        }
+        (key, mask, (random.below(3) * 256 + kind) as u16)
+    }
+
+    fn all(rules: &Classifier) -> Vec<(u16, u64)> {
+        let mut found = Vec::new();
+        rules.for_each(|r| found.push((r.priority, r.cookie)));
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn agrees_with_the_linear_table_while_rules_come_and_go() {
+        let mut random = Random(0x9e37_79b9);
+        let (mut rules, mut linear) = (Classifier::default(), LinearTable::default());
+        let mut snapshot = (rules.clone(), all(&rules));
+        for round in 0..8000 {
+            let (key, mask, priority) = draw(&mut random);
+            let matching = Match::new(&key, &mask);
+            // The tables grow, then shrink, then grow again.
+            let insert = random.below(10) < if (round / 2000) % 2 == 0 { 8 } else { 2 };
+            let (got, wanted) = if insert {
+                let rule = rule(matching, priority, round);
+                (rules.insert(Arc::clone(&rule)), linear.insert(rule))
+            } else {
+                (rules.remove(&matching, priority), linear.remove(&matching, priority))
+            };
+            assert_eq!(got.map(|r| r.cookie), wanted.map(|r| r.cookie));
+            assert_eq!(rules.len(), linear.rules.len());
+
+            let (key, mask, priority) = draw(&mut random);
+            let mut wc = Mask::default();
+            let cookie = |r: &Arc<Rule>| r.cookie;
+            let got = rules.lookup(&key, &mut wc).map(cookie);
+            assert_eq!(got, linear.lookup(&key).map(cookie));
+            let by = Match::new(&key, &mask);
+            if round % 64 == 0 {
+                let mut covered = Vec::new();
+                rules.for_each_covered(&by, |r| covered.push(r.cookie));
+                let wanted = linear.rules.iter().filter(|r| r.matching.is_covered_by(&by));
+                let mut wanted: Vec<_> = wanted.map(cookie).collect();
+                covered.sort_unstable();
+                wanted.sort_unstable();
+                assert_eq!(covered, wanted);
+                let overlaps =
+                    linear.rules.iter().any(|r| r.priority == priority && r.matching.overlaps(&by));
+                assert_eq!(rules.overlapping(&by, priority).is_some(), overlaps);
+            }
+            if round % 1000 == 0 {
+                assert_eq!(all(&snapshot.0), snapshot.1, "a snapshot changed");
+                snapshot = (rules.clone(), all(&rules));
+            }
+        }
+        for rule in linear.rules {
+            assert!(rules.remove(&rule.matching, rule.priority).is_some());
+        }
+        assert!(rules.is_empty() && rules.masks() == 0);
+        assert_eq!(all(&snapshot.0), snapshot.1);
+    }
+
+    #[test]
+    fn a_lookup_looks_no_further_than_it_must() {
+        let mut rules = Classifier::default();
+        let mut high = Mask::default();
+        high.0.eth_type.set(u16::MAX);
+        let mut low = Mask::default();
+        low.0.tp_dst.set(u16::MAX);
+        let mut key = FlowKey::default();
+        key.eth_type.set(0x0800);
+        rules.insert(rule(Match::new(&key, &high), 9, 1));
+        rules.insert(rule(Match::new(&key, &low), 3, 2));
+        let mut wc = Mask::default();
+        assert_eq!(rules.lookup(&key, &mut wc).unwrap().cookie, 1);
+        assert_eq!(wc, high);
+        key.eth_type.set(0x0806);
+        assert_eq!(rules.lookup(&key, &mut wc).unwrap().cookie, 2);
+        assert!(wc.covers(&low));
+    }
+}
