@@ -52,7 +52,7 @@ impl Set {
         for (i, b) in bytes.iter_mut().enumerate() {
             let new = *b & !mask[16 - N + i] | value[16 - N + i];
             if new != *b {
-                let shift = if (offset + i) % 2 == 0 { 8 } else { 0 };
+                let shift = if (offset + i).is_multiple_of(2) { 8 } else { 0 };
                 delta += 0xffff - (u32::from(*b) << shift) + (u32::from(new) << shift);
                 *b = new;
             }

@@ -1,17 +1,11 @@
 //! A hash of a packet's flow, the same for all packets of it.
 
+use super::hash::mix;
 use super::key::{FRAG_ANY, FlowKey};
 use crate::wire::ethernet;
 
 /// Odd constants with well mixed bits (the fractional part of pi).
 const K: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
-
-/// Multiplies and folds the high half back: each input bit reaches all output bits.
-#[inline]
-fn mix(a: u64, b: u64) -> u64 {
-    let p = u128::from(a) * u128::from(b);
-    p as u64 ^ (p >> 64) as u64
-}
 
 /// Hash over the IP addresses, the protocol and the ports; over MAC addresses and type for what is
 /// not IP. Fragments go without their ports, which only the first of them has. Not symmetric.
@@ -39,6 +33,7 @@ pub fn hash(key: &FlowKey) -> u32 {
         }
         t => mix(mac(key.eth_src) ^ K[0], mac(key.eth_dst) ^ K[1]) ^ u64::from(t),
     };
-    let h = mix(addresses ^ K[1], tail ^ K[0]);
+    // Twice: flows often differ in one port only, and every bit of the result has to vary by it.
+    let h = mix(mix(addresses ^ K[1], tail ^ K[0]), K[1]);
     (h ^ h >> 32) as u32
 }
