@@ -246,8 +246,11 @@ fn a_whole_tci_pushes_and_pops() {
     assert_eq!(p.data(), frame);
 }
 
-/// Runs steps; gives the port and the frame of each output.
-fn run(steps: &[Step], frame: &[u8]) -> (Vec<(u32, Vec<u8>)>, Result<(), DropReason>, usize) {
+/// Port and frame of each output.
+type Sent = Vec<(u32, Vec<u8>)>;
+
+/// Runs steps; gives what was sent, how it ended, and how many packets there are then.
+fn run(steps: &[Step], frame: &[u8]) -> (Sent, Result<(), DropReason>, usize) {
     let (_, layout) = key_of(frame);
     let mut packets = vec![Packet::copied(b"another frame of the turn"), Packet::copied(frame)];
     let mut queued: Vec<(PortId, TxItem)> = Vec::new();

@@ -296,10 +296,10 @@ fn format_action(action: &Action, matching: &Match) -> String {
         }
         Action::SetField { field, value, mask } => {
             let name = set_name(*field, matching);
-            if *field == Field::Ipv4Src || *field == Field::Ipv4Dst {
-                if let Some(text) = odd_mask(*value, *mask) {
-                    return format!("set_field:{text}->{name}");
-                }
+            if matches!(field, Field::Ipv4Src | Field::Ipv4Dst)
+                && let Some(text) = odd_mask(*value, *mask)
+            {
+                return format!("set_field:{text}->{name}");
             }
             format!("set_field:{}->{name}", value::format(*field, *value, *mask))
         }

@@ -32,8 +32,15 @@ pub fn parse_flow(
     ports: PortNames<'_>,
 ) -> Result<FlowMod, ParseError> {
     let deletes = matches!(command, Command::Delete | Command::DeleteStrict);
-    let (head, action_text) = match text.find("actions=") {
-        Some(at) => (&text[..at], Some(&text[at + "actions=".len()..])),
+    // ovs-ofctl takes both spellings.
+    let (head, action_text) = match text.find("action") {
+        Some(at) => {
+            let rest = &text[at + "action".len()..];
+            let rest = rest.strip_prefix('s').unwrap_or(rest).trim_start().strip_prefix('=');
+            let expected = "expected actions=...";
+            let rest = rest.ok_or_else(|| ParseError::new(text[at..].trim(), expected))?;
+            (&text[..at], Some(rest))
+        }
         None => (text, None),
     };
     let mut m = FlowMod { command, table: (!deletes).then_some(0), ..FlowMod::default() };
