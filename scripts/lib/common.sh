@@ -219,13 +219,13 @@ ovs_start() {
   mkdir -p "$d"
   ovsdb-tool create "$d/conf.db" /usr/share/openvswitch/vswitch.ovsschema
   local -a env=(env OVS_RUNDIR="$d" OVS_LOGDIR="$d" OVS_DBDIR="$d" OVS_SYSCONFDIR="$d")
-  on "$host" "${env[@]}" ovsdb-server "$d/conf.db" --remote=punix:"$d/db.sock" --pidfile="$d/ovsdb-server.pid" \
-    --log-file="$d/ovsdb-server.log" --unixctl="$d/ovsdb-server.ctl" --detach --no-chdir -vconsole:off
+  on "$host" "${env[@]}" ovsdb-server -vconsole:off "$d/conf.db" --remote=punix:"$d/db.sock" --pidfile="$d/ovsdb-server.pid" \
+    --log-file="$d/ovsdb-server.log" --unixctl="$d/ovsdb-server.ctl" --detach --no-chdir
   at_exit "ovs_stop '$host'"
   vsctl "$host" --no-wait init
   if [ "${2:-}" = tso ]; then vsctl "$host" --no-wait set Open_vSwitch . other_config:userspace-tso-enable=true; fi
-  on "$host" "${env[@]}" ovs-vswitchd "unix:$d/db.sock" --pidfile="$d/ovs-vswitchd.pid" \
-    --log-file="$d/ovs-vswitchd.log" --unixctl="$d/ovs-vswitchd.ctl" --detach --no-chdir -vconsole:off
+  on "$host" "${env[@]}" ovs-vswitchd -vconsole:off "unix:$d/db.sock" --pidfile="$d/ovs-vswitchd.pid" \
+    --log-file="$d/ovs-vswitchd.log" --unixctl="$d/ovs-vswitchd.ctl" --detach --no-chdir
   for p in ovs-vswitchd ovsdb-server; do wait_for 5 test -s "$d/$p.pid"; done
 }
 ovs_pid() { cat "$DIR/$1.ovs/ovs-vswitchd.pid"; }
