@@ -107,10 +107,25 @@ wait_for() {
 # ns NAME: makes the namespace $RUN-NAME
 ns() {
   ip netns add "$RUN-$1"
-  at_exit "ip netns del '$RUN-$1'"
+  at_exit "ns_del '$1'"
   ip -n "$RUN-$1" link set lo up
   # duplicate address detection would keep IPv6 addresses unusable for a second or two
   on "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+}
+
+# ns_del NAME: with whatever of ours still runs in it
+ns_del() {
+  local pid
+  for pid in $(ip netns pids "$RUN-$1"); do kill -KILL "$pid" || true; done
+  ip netns del "$RUN-$1"
+}
+
+# spawn NAME COMMAND...: in the background and silently; SPAWNED is its pid
+spawn() {
+  local n=$1
+  shift
+  ip netns exec "$RUN-$n" "$@" >/dev/null 2>&1 </dev/null &
+  SPAWNED=$!
 }
 
 # on NAME COMMAND...: runs the command there
@@ -261,16 +276,13 @@ pings() {
 
 # tcp FROM TO ADDRESS [SECONDS] [IPERF3 OPTIONS...]: prints Mbit/s received; 0 if nothing passed
 tcp() {
-  local from=$1 to=$2 addr=$3 secs=${4:-2} server out=
+  local from=$1 to=$2 addr=$3 secs=${4:-2} out=
   shift 3
   [ $# -eq 0 ] || shift
-  on "$to" iperf3 -s -1 >/dev/null 2>&1 </dev/null &
-  server=$!
-  at_exit "kill $server 2>/dev/null"
+  spawn "$to" iperf3 -s -1
   wait_for 3 listening "$to" 5201 || true
   out=$(on "$from" timeout $((secs + 8)) iperf3 -c "$addr" -t "$secs" -J --connect-timeout 3000 "$@" 2>/dev/null) || true
-  kill "$server" 2>/dev/null || true
-  wait "$server" 2>/dev/null || true
+  end_pid "$SPAWNED" 1 || true
   jq -r '(.end.sum_received.bits_per_second // 0) / 1e6 | floor' <<<"$out" 2>/dev/null || echo 0
 }
 listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }

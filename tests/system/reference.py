@@ -12,6 +12,11 @@ def ip(*words, tool="ip", check=True):
     subprocess.run([tool, *map(str, words)], check=check)
 
 
+def mtu_of(name):
+    with open(f"/sys/class/net/{name}/mtu", encoding="ascii") as f:
+        return int(f.read())
+
+
 def main():
     with open(sys.argv[1], "rb") as f:
         config = tomllib.load(f)
@@ -25,13 +30,16 @@ def main():
     signal.signal(signal.SIGTERM, end)
     for bridge in config["bridge"]:
         br = bridge["name"]
-        ip("link", "add", br, "type", "bridge", "vlan_filtering", "1")
+        ports = bridge.get("port", [])
+        vlans = any("tag" in port or "trunks" in port for port in ports)
+        ip("link", "add", br, "type", "bridge", *(["vlan_filtering", "1"] if vlans else []))
         made.append(br)
         if "mac" in bridge:
             ip("link", "set", br, "address", bridge["mac"])
-        for port in bridge.get("port", []):
+        for port in ports:
             name = port["name"]
             if port.get("type") == "vxlan":
+                mtu = min(mtu_of(p["name"]) for p in ports if p.get("type") != "vxlan")
                 six = ":" in port["remote_ip"]
                 csum = port.get("csum", True)
                 words = ["link", "add", name, "type", "vxlan", "id", port["key"],
@@ -41,6 +49,7 @@ def main():
                     else ["udpcsum" if csum else "noudpcsum"]
                 ip(*words)
                 made.append(name)
+                ip("link", "set", name, "mtu", mtu)
             ip("link", "set", name, "master", br, "up")
             if "tag" in port:
                 ip("vlan", "del", "dev", name, "vid", 1, tool="bridge")
