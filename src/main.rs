@@ -1,3 +1,9 @@
-//! vxswitch: a userspace software switch for Linux hosts that run containers.
+//! The `vxswitch` binary; everything is in the library.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vxswitch::cli::main()
+}

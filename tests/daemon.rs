@@ -1,0 +1,422 @@
+//! The daemon's life in a network namespace: start, show, change, reload, stop, crash.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const BIN: &str = env!("CARGO_BIN_EXE_vxswitch");
+
+/// How long anything may take; far more than it does.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A network namespace, and a directory for the switch in it; both go with it.
+struct Host {
+    netns: String,
+    dir: tempfile::TempDir,
+    daemon: Option<Child>,
+}
+
+impl Host {
+    /// `None`, with the reason printed, where namespaces cannot be made.
+    fn new(test: &str) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let netns = format!("vxs-{test}-{}-{n}", std::process::id());
+        let made = Command::new("ip").args(["netns", "add", &netns]).output();
+        match made {
+            Ok(out) if out.status.success() => {}
+            Ok(out) => {
+                println!("skipped: {}", String::from_utf8_lossy(&out.stderr).trim());
+                return None;
+            }
+            Err(e) => {
+                println!("skipped: no `ip` (package iproute2): {e}");
+                return None;
+            }
+        }
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let host = Self { netns, dir, daemon: None };
+        if !std::path::Path::new("/dev/net/tun").exists() {
+            println!("skipped: no /dev/net/tun");
+            return None;
+        }
+        host.ip("link set lo up");
+        Some(host)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.file(name), text).expect("write a file");
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.netns, program]);
+        command
+    }
+
+    /// `ip ARGS` in the namespace.
+    fn ip(&self, args: &str) -> String {
+        let out = self.command("ip").args(args.split(' ')).output().expect("ip");
+        assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    fn has_link(&self, name: &str) -> bool {
+        let out = self.command("ip").args(["link", "show", name]).output().expect("ip");
+        out.status.success()
+    }
+
+    /// Whether the host's stack is kept off a device.
+    fn guarded(&self, name: &str) -> bool {
+        let args = ["qdisc", "show", "dev", name];
+        let out = self.command("tc").args(args).output().expect("tc");
+        String::from_utf8_lossy(&out.stdout).contains("clsact")
+    }
+
+    fn run_command(&self) -> Command {
+        let mut command = self.command(BIN);
+        command.arg("run").arg("-c").arg(self.file("a.toml"));
+        command.arg("--rundir").arg(self.file("run"));
+        command.stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    fn start(&mut self) {
+        let mut child = self.run_command().spawn().expect("spawn");
+        let mut err = BufReader::new(child.stderr.take().expect("piped"));
+        let mut log = String::new();
+        while !log.ends_with("vxswitch: ready\n") {
+            assert!(err.read_line(&mut log).expect("stderr") > 0, "not ready:\n{log}");
+        }
+        // Goes on reading, so that the daemon's log never blocks; shown when the test fails.
+        std::thread::spawn(move || {
+            for line in err.lines().map_while(Result::ok) {
+                println!("daemon: {line}");
+            }
+        });
+        self.daemon = Some(child);
+    }
+
+    /// Sends a signal and waits for the end. True: exit code 0.
+    fn signal(&mut self, signal: &str) -> bool {
+        let mut child = self.daemon.take().expect("runs");
+        kill(&child, signal);
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("wait") {
+                return status.success();
+            }
+            assert!(begin.elapsed() < PATIENCE, "does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What `run` says on stderr; it must fail.
+    fn refused(&self) -> String {
+        let mut child = self.run_command().spawn().expect("spawn");
+        let begin = Instant::now();
+        while child.try_wait().expect("wait").is_none() {
+            if begin.elapsed() > PATIENCE {
+                kill(&child, "-KILL");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let out = child.wait_with_output().expect("its output");
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{err}");
+        err
+    }
+
+    fn cli(&self, args: &str) -> Output {
+        let mut command = self.command(BIN);
+        command.arg("--rundir").arg(self.file("run")).args(args.split(' '));
+        command.output().expect("run the command line")
+    }
+
+    /// What a verb prints; it must succeed.
+    fn ok(&self, args: &str) -> String {
+        let out = self.cli(args);
+        assert!(out.status.success(), "{args}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    /// What a verb says on stderr; it must fail.
+    fn fails(&self, args: &str) -> String {
+        let out = self.cli(args);
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{args}: {err}");
+        assert!(err.starts_with("vxswitch: "), "{err}");
+        err
+    }
+
+    fn show(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ok("show --json")).expect("JSON")
+    }
+
+    /// A port as `show` has it.
+    fn port(&self, name: &str) -> serde_json::Value {
+        let show = self.show();
+        let bridges = show["bridges"].as_array().expect("bridges").clone();
+        let ports = bridges.iter().flat_map(|b| b["ports"].as_array().expect("ports").clone());
+        let mut found = ports.filter(|p| p["name"] == name);
+        found.next().unwrap_or(serde_json::Value::Null)
+    }
+
+    fn wait(&self, what: &str, is: impl Fn(&Self) -> bool) {
+        let begin = Instant::now();
+        while !is(self) {
+            assert!(begin.elapsed() < PATIENCE, "{what}; {:#}", self.show());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            kill(&child, "-KILL");
+            let _ = child.wait();
+        }
+        let _ = Command::new("ip").args(["netns", "del", &self.netns]).status();
+    }
+}
+
+/// `ip netns exec` becomes the program, so the child is the daemon itself.
+fn kill(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let _ = Command::new("kill").args([signal, &pid]).status();
+}
+
+const CONFIG: &str = r#"
+[[bridge]]
+name = "br0"
+[[bridge.port]]
+name = "veth1"
+ofport = 7
+[[bridge.port]]
+name = "veth2"
+"#;
+
+fn host_with_veth(test: &str) -> Option<Host> {
+    let mut host = Host::new(test)?;
+    host.ip("link add veth1 type veth peer name eth1");
+    host.ip("link set veth1 up");
+    host.ip("link set eth1 up");
+    host.write("a.toml", CONFIG);
+    host.start();
+    Some(host)
+}
+
+#[test]
+fn start_show_and_stop() {
+    let Some(mut host) = host_with_veth("life") else { return };
+    assert!(host.has_link("br0"), "LOCAL is there");
+    assert!(host.guarded("veth1"), "the host's stack is kept off");
+    assert_eq!(host.port("veth1")["link"], "up");
+    assert_eq!(host.port("veth1")["ofport"], 7);
+    assert_eq!(host.port("veth2")["link"], "missing");
+    assert_eq!(host.port("veth2")["ofport"], 1);
+    assert_eq!(host.port("br0")["link"], "up");
+    let text = host.ok("show");
+    for words in ["Bridge br0", "Port veth1 (7): system, link up", "Port br0 (LOCAL): internal"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    assert!(host.ok("flow list br0").contains("NORMAL"), "a bridge without a file forwards");
+    assert!(host.ok("stats").contains("veth1"));
+    assert!(host.ok("fdb br0").contains("MAC"));
+    assert!(host.signal("-TERM"), "exit code 0");
+    assert!(!host.has_link("br0"), "the TAP is removed");
+    assert!(host.has_link("veth1") && !host.guarded("veth1"), "the veth is given back");
+    assert!(!host.file("run/vxswitch.sock").exists());
+    assert!(!host.file("run/taken.json").exists());
+    assert!(host.fails("show").contains("vxswitch run -c FILE"), "says how to start");
+}
+
+#[test]
+fn devices_come_go_and_change() {
+    let Some(host) = host_with_veth("dev") else { return };
+    host.ip("link add veth2 type veth peer name eth2");
+    host.wait("it came", |h| h.port("veth2")["link"] == "down");
+    host.ip("link set veth2 up");
+    host.ip("link set eth2 up");
+    host.wait("it is up", |h| h.port("veth2")["link"] == "up");
+    assert!(host.guarded("veth2"));
+    host.ip("link set veth2 mtu 1400");
+    host.wait("its MTU", |h| h.port("veth2")["mtu"] == 1400);
+    host.ip("link set veth2 down");
+    host.wait("it is down", |h| h.port("veth2")["link"] == "down");
+    host.ip("link del veth2");
+    host.wait("it went", |h| h.port("veth2")["link"] == "missing");
+    host.ip("link add veth2 type veth peer name eth2");
+    host.wait("it is back", |h| h.port("veth2")["link"] == "down");
+    assert_eq!(host.port("veth2")["ofport"], 1, "it kept its number");
+    // A device removed and made anew between two looks is another one all the same.
+    host.ip("link del veth1");
+    host.ip("link add veth1 type veth peer name eth1");
+    host.wait("the new one", |h| h.port("veth1")["link"] == "down" && h.guarded("veth1"));
+    host.ip("link del br0");
+    host.wait("LOCAL is made anew", |h| h.port("br0")["link"] == "up");
+}
+
+#[test]
+fn a_killed_daemon_leaves_nothing_in_the_way() {
+    let Some(mut host) = host_with_veth("kill") else { return };
+    host.signal("-KILL");
+    assert!(host.guarded("veth1"), "what a dead switch leaves");
+    assert!(host.fails("show").contains("no vxswitch is running"), "a stale socket is no switch");
+    // The next one does not have this port any more: it must be given back all the same.
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\n[[bridge.port]]\nname = \"veth2\"\n");
+    host.start();
+    assert!(!host.guarded("veth1"), "given back");
+    assert_eq!(host.port("br0")["link"], "up");
+    assert!(host.signal("-INT"));
+    assert!(!host.has_link("br0"));
+}
+
+#[test]
+fn one_daemon_for_each_run_directory() {
+    let Some(mut host) = host_with_veth("lock") else { return };
+    let err = host.refused();
+    let pid = host.daemon.as_ref().map(Child::id).expect("runs").to_string();
+    assert!(err.contains("another vxswitch") && err.contains(&pid), "{err}");
+    assert_eq!(host.port("br0")["link"], "up", "the first is not harmed");
+    assert!(host.signal("-TERM"));
+}
+
+#[test]
+fn reload_applies_the_difference_or_nothing() {
+    let Some(mut host) = host_with_veth("load") else { return };
+    let index = |h: &Host| h.ip("-o link show br0").split(':').next().map(str::to_owned);
+    let before = index(&host);
+    host.ok("port add br0 veth3 tag=30");
+    assert_eq!(host.port("veth3")["ofport"], 2);
+
+    host.write("a.toml", &CONFIG.replace("ofport = 7", "ofport = 7\ntag = 4095"));
+    let err = host.fails("reload");
+    assert!(err.contains("a.toml:6: tag = 4095: expected a number from 1 to 4094"), "{err}");
+
+    let changed = CONFIG.replace("ofport = 7", "ofport = 7\ntag = 10").replace("veth2", "veth4");
+    host.write("a.toml", &format!("{changed}[[bridge]]\nname = \"br1\"\n"));
+    host.ok("reload");
+    assert_eq!(host.port("veth1")["options"]["tag"], "10");
+    assert_eq!(host.port("veth2"), serde_json::Value::Null);
+    assert_eq!(host.port("veth4")["ofport"], 1);
+    assert_eq!(host.port("veth3")["options"]["tag"], "30", "the command line's stays");
+    assert!(host.has_link("br1"));
+    assert_eq!(index(&host), before, "br0 was left alone");
+
+    host.write("a.toml", CONFIG);
+    let daemon = host.daemon.as_ref().expect("runs");
+    kill(daemon, "-HUP");
+    host.wait("SIGHUP reloads", |h| !h.has_link("br1"));
+    assert!(host.signal("-TERM"));
+}
+
+#[test]
+fn the_command_line_makes_changes_and_refuses_bad_ones() {
+    let Some(host) = host_with_veth("cli") else { return };
+    host.ok("bridge add br2 mtu=1400");
+    assert!(host.ip("link show br2").contains("mtu 1400"));
+    assert!(host.fails("bridge add br2").contains("exists already"));
+    assert!(host.fails("bridge add br3 mtu=1").contains("mtu = \"1\": expected"));
+    assert!(host.fails("bridge del br9").contains("expected one of: br0, br2"));
+    host.ok("port add br2 vxlan0 type=vxlan remote_ip=192.0.2.1 key=100 dst_port=14789");
+    assert_eq!(host.port("vxlan0")["options"]["key"], "100");
+    host.ok("port set br2 vxlan0 key=200");
+    assert_eq!(host.port("vxlan0")["options"]["key"], "200");
+    assert_eq!(host.port("vxlan0")["options"]["remote_ip"], "192.0.2.1");
+    assert!(host.fails("port set br2 vxlan0 key=x").contains("or flow"));
+    assert!(host.fails("port add br0 veth1").contains("already"));
+    assert!(host.fails("port add br0 veth9 ofport=7").contains("ofport 7 is that of port"));
+    assert!(host.fails("port del br0 veth9").contains("expected one of: veth1, veth2"));
+    host.ok("port del br0 veth1");
+    assert!(!host.guarded("veth1"));
+    host.ok("bridge del br2");
+    assert!(!host.has_link("br2"));
+    let usage = host.cli("bridge");
+    assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn a_container_gets_its_interface() {
+    let Some(mut host) = host_with_veth("cont") else { return };
+    let inside = Host::new("inside").expect("as the first");
+    let (br, ns) = ("br0", &inside.netns);
+    let added = host.ok(&format!(
+        "port add {br} eth7 --netns {ns} --ip 10.9.0.7/24 --mac 02:00:00:00:00:07 \
+         --gateway 10.9.0.1 tag=10 --json"
+    ));
+    let added: serde_json::Value = serde_json::from_str(&added).expect("JSON");
+    let name = added["port"].as_str().expect("a name").to_owned();
+    assert_eq!(host.port(&name)["link"], "up");
+    let link = inside.ip("addr show eth7");
+    for words in ["10.9.0.7/24", "02:00:00:00:00:07", "mtu 1500", "UP"] {
+        assert!(link.contains(words), "{words} in {link}");
+    }
+    assert!(inside.ip("route").contains("default via 10.9.0.1"));
+    host.ok(&format!("port del {br} {name}"));
+    assert!(!inside.has_link("eth7"));
+    host.ok(&format!("port add {br} eth7 --netns {ns} --ip 10.9.0.7/24"));
+    host.signal("-KILL");
+    host.start();
+    assert!(!inside.has_link("eth7"), "the file does not have it");
+    host.ok(&format!("port add {br} eth7 --netns {ns} --ip 10.9.0.7/24"));
+    assert!(host.signal("-TERM"));
+    assert!(!inside.has_link("eth7"), "made by the switch, removed by it");
+}
+
+#[test]
+fn a_wrong_file_changes_nothing() {
+    let Some(host) = Host::new("wrong") else { return };
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\nflows = \"a.flows\"\n");
+    let refused = |words: &str| {
+        let err = host.refused();
+        assert!(err.contains(words), "{words} in {err}");
+        assert!(!host.has_link("br0"));
+    };
+    refused("a.flows: cannot read it");
+    host.write("a.flows", "# comment\npriority=1,actions=NORMAL\n\npriority=2,actions=jump\n");
+    refused("a.flows:4: ");
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\nspeed = 1\n");
+    refused("a.toml:3: unknown key \"speed\" of a bridge");
+}
+
+#[test]
+fn no_client_holds_the_daemon_up() {
+    let Some(host) = host_with_veth("sock") else { return };
+    let connect = || UnixStream::connect(host.file("run/vxswitch.sock")).expect("connect");
+    let mode = fs::metadata(host.file("run/vxswitch.sock")).expect("there").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    let mut garbage = connect();
+    garbage.write_all(b"\x00\xffGET / HTTP/1.1\r\n\n").expect("write");
+    let mut answer = String::new();
+    garbage.read_to_string(&mut answer).expect("an answer, then the end");
+    assert!(answer.contains("not a request"), "{answer}");
+    // Silent ones, half a request, one that asks and asks and never reads.
+    let silent: Vec<UnixStream> = (0..100).map(|_| connect()).collect();
+    let mut half = connect();
+    half.write_all(b"{\"verb\":").expect("write");
+    let mut deaf = connect();
+    deaf.set_nonblocking(true).expect("non-blocking");
+    for _ in 0..100_000 {
+        if deaf.write_all(b"{\"verb\":\"show\"}\n").is_err() {
+            break;
+        }
+    }
+    let begin = Instant::now();
+    assert_eq!(host.port("br0")["link"], "up");
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    drop(silent);
+    // The half request is still welcome to go on, if its place was not given away.
+    let _ = half.write_all(b"\"show\"}\n");
+    assert_eq!(host.port("br0")["link"], "up");
+}
