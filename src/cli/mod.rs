@@ -5,11 +5,11 @@ mod flow;
 mod show;
 
 use crate::config;
-use crate::doctor;
 use crate::control::message::{
     FdbReply, FlowModReply, FlowsReply, PortAddReply, ShowReply, StatsReply,
 };
 use crate::control::{Client, Request};
+use crate::doctor;
 use crate::net::attach::ContainerPort;
 use crate::net::container::Target;
 use args::{Args, BridgeVerb, FlowVerb, PortVerb, Verb};

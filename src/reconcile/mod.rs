@@ -24,7 +24,7 @@ use crate::net::monitor::Monitor;
 use crate::net::taken::{Taken, TakenFile};
 use crate::net::{self, Netlink, attach};
 use anyhow::{Context, bail};
-use dataplane::fdb::{Fdb, FdbConfig};
+use dataplane::fdb::FdbConfig;
 use dataplane::port::af_packet::AfPacketPort;
 use dataplane::port::guard::release_leftovers;
 use dataplane::port::tap::TapPort;
@@ -287,7 +287,7 @@ impl Reconciler {
 
     fn add_bridge(&mut self, bridge: &Bridge) -> anyhow::Result<()> {
         let fdb = FdbConfig { size: bridge.mac_table_size, aging_s: bridge.mac_aging_time };
-        let id = self.switch.add_bridge(&bridge.name, Fdb::new(fdb))?;
+        let id = self.switch.add_bridge(&bridge.name, fdb)?;
         let local = self.switch.reserve_port_id();
         self.switch.add_port(PortSpec {
             id: local,

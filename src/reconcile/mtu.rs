@@ -9,9 +9,7 @@ impl Reconciler {
     /// Works out all MTUs anew and sets those that changed.
     pub(super) fn work_out_mtus(&mut self) {
         self.mtu_stale = false;
-        let by_flow = |p: &RunningPort| {
-            matches!(&p.config.kind, PortType::Vxlan(c) if c.remote == FlowOr::Flow)
-        };
+        let by_flow = |p: &RunningPort| matches!(&p.config.kind, PortType::Vxlan(c) if c.remote == FlowOr::Flow);
         if self.bridges.values().flat_map(|b| b.ports.values()).any(by_flow) {
             match mtu::underlay_routes(&mut self.netlink) {
                 Ok(routes) => self.switch.set_underlay(routes),
