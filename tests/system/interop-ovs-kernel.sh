@@ -11,7 +11,7 @@ container c1 ours veth1 192.188.1.15/16 00:00:00:00:00:05 8930 fd77::15/64
 
 # guest_matrix TITLE MTU CONTAINER_MTU [GUEST OPTIONS...]
 guest_matrix() {
-  local t=$1 mtu=$2 inner=$3 size rate
+  local t=$1 mtu=$2 inner=$3 size rate way
   shift 3
   at_exit "'$guest' stop -n '$RUN-ours'"
   if ! "$guest" start -n "$RUN-ours" -M "$mtu" -m "$inner" "$@"; then
@@ -46,13 +46,15 @@ END
     check "$t: ping $size bytes to us" c ping -n -q -c 5 -i 0.1 -W 2 -s "$size" 192.188.1.15
   done
   c 'iperf3 -s -D'
-  for size in "from us" "to us"; do
-    rate=$(on c1 timeout 10 iperf3 -c 192.188.1.16 -t 2 -J $([ "$size" = "from us" ] || echo -R) |
+  for way in "from us" "to us"; do
+    local -a reverse=()
+    [ "$way" = "from us" ] || reverse=(-R)
+    rate=$(on c1 timeout 10 iperf3 -c 192.188.1.16 -t 2 -J "${reverse[@]}" |
       jq -r '(.end.sum_received.bits_per_second // 0) / 1e6 | floor' || echo 0)
     # the guest is slow; what counts is that it flows
-    if [ "${rate:-0}" -ge 50 ]; then pass "$t: TCP $size ($(gbit "$rate") Gbit/s)"; else fail "$t: TCP $size" "${rate:-0} Mbit/s"; fi
+    if [ "${rate:-0}" -ge 50 ]; then pass "$t: TCP $way ($(gbit "$rate") Gbit/s)"; else fail "$t: TCP $way" "${rate:-0} Mbit/s"; fi
   done
-  # content: the guest has no Python, so its socat-like echo is ping's own pattern, compared by the sender
+  # the guest has no Python: the content here is a ping's pattern, which the sender compares in the answer
   for size in 1 17 999 1401 2800 4097 8000; do
     check "$t: $size bytes there and back, content compared" pattern "$size"
   done

@@ -8,6 +8,8 @@ ns ours
 ns theirs
 wire ours eth0 theirs eth0 9000
 in_ns ours addr add 10.66.0.1/24 dev eth0
+# the wire between the hosts, as a real one: it carries finished checksums and no frame above its MTU
+on ours ethtool -K eth0 tx off gso off tso off >/dev/null
 container c1 ours veth1 10.77.0.1/24 02:00:00:00:77:01 8930 fd77::1/64
 container c2 theirs veth2 10.77.0.2/24 02:00:00:00:77:02 8930 fd77::2/64
 # Open vSwitch's userspace datapath passes on checksums unfinished: its own container must finish them. Ours is left alone.
@@ -22,7 +24,7 @@ vsctl theirs add-br br0 -- set bridge br0 datapath_type=netdev -- add-port br0 v
 
 # variant TITLE MTU CONTAINER_MTU VXLAN_OPTION
 variant() {
-  local title=$1 mtu=$2 inner=$3 big= c
+  local title=$1 mtu=$2 inner=$3 big='' c
   in_ns ours link set eth0 mtu "$mtu"
   vsctl theirs set interface eth0 mtu_request="$mtu" -- set interface br-phy mtu_request="$mtu" \
     -- set interface veth2 mtu_request="$inner" -- set interface vxlan0 "options:$4"

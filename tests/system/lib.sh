@@ -22,18 +22,19 @@ fail() { printf 'FAIL  %s%s\n' "$1" "${2:+: $2}"; FAILED=$((FAILED + 1)); }
 skip() { printf 'SKIP  %s: %s\n' "$1" "$2"; }
 skip_all() { skip "$SCRIPT" "$1"; exit 77; }
 
-# check NAME COMMAND...: passes if the command does
+# check NAME COMMAND...: passes if the command does. It runs in this shell, so that it may start and end switches.
 check() {
-  local name=$1 out
+  local name=$1
   shift
-  if out=$("$@" 2>&1); then pass "$name"; else fail "$name" "$(tail -c 300 <<<"$out" | tr '\n' ' ')"; fi
+  if "$@" >"$DIR/out" 2>&1; then pass "$name"; else fail "$name" "$(said)"; fi
 }
 # check_not NAME COMMAND...: passes if the command fails
 check_not() {
-  local name=$1 out
+  local name=$1
   shift
-  if out=$("$@" 2>&1); then fail "$name" "$(tail -c 300 <<<"$out" | tr '\n' ' ')"; else pass "$name"; fi
+  if "$@" >"$DIR/out" 2>&1; then fail "$name" "$(said)"; else pass "$name"; fi
 }
+said() { tail -c 300 "$DIR/out" | tr '\n' ' '; }
 # check_equal NAME EXPECTED GOT
 check_equal() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected $2, got $3"; fi; }
 

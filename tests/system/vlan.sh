@@ -75,10 +75,11 @@ check "the FDB knows c1" eval "fdb | grep -i 02:00:00:00:77:01"
 where() { fdb | awk 'tolower($0) ~ /02:00:00:00:77:aa/ { print $1 }'; }
 frames c1 announce eth1 02:00:00:00:77:aa 10.77.0.99
 check "the FDB knows a MAC from its gratuitous ARP" wait_for 2 eval '[ -n "$(where)" ]'
+moved_from() { [ -n "$(where)" ] && [ "$(where)" != "$1" ]; }
 first=$(where)
 WATCHERS=()
 frames c2 announce eth1 02:00:00:00:77:aa 10.77.0.99
-check "a gratuitous ARP on another port moves it" wait_for 2 eval '[ -n "$(where)" ] && [ "$(where)" != "$first" ]'
+check "a gratuitous ARP on another port moves it" wait_for 2 moved_from "$first"
 watch c2 "$DIR/see2"; watch c1 "$DIR/see1"
 frames c5 send eth1.10 02:00:00:00:77:aa 10
 wait "${WATCHERS[@]}"
