@@ -302,7 +302,7 @@ fn reload_applies_the_difference_or_nothing() {
 
     host.write("a.toml", &CONFIG.replace("ofport = 7", "ofport = 7\ntag = 4095"));
     let err = host.fails("reload");
-    assert!(err.contains("a.toml:6: tag = 4095: expected a number from 1 to 4094"), "{err}");
+    assert!(err.contains("a.toml:7: tag = 4095: expected a number from 1 to 4094"), "{err}");
 
     let changed = CONFIG.replace("ofport = 7", "ofport = 7\ntag = 10").replace("veth2", "veth4");
     host.write("a.toml", &format!("{changed}[[bridge]]\nname = \"br1\"\n"));
@@ -419,4 +419,37 @@ fn no_client_holds_the_daemon_up() {
     // The half request is still welcome to go on, if its place was not given away.
     let _ = half.write_all(b"\"show\"}\n");
     assert_eq!(host.port("br0")["link"], "up");
+}
+
+#[test]
+fn frames_pass_and_are_counted() {
+    let Some(mut host) = Host::new("ping") else { return };
+    let (a, b) = (Host::new("a").expect("as the first"), Host::new("b").expect("as the first"));
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\nmac = \"02:00:00:00:00:01\"\n");
+    host.start();
+    host.ip("addr add 10.9.0.1/24 dev br0");
+    for (n, inside) in [(2, &a), (3, &b)] {
+        host.ok(&format!("port add br0 eth0 --netns {} --ip 10.9.0.{n}/24", inside.netns));
+    }
+    let ping = |from: &Host, to: &str| {
+        let args = ["-c", "2", "-i", "0.05", "-W", "2", to];
+        from.command("ping").args(args).output().expect("ping").status.success()
+    };
+    assert!(ping(&a, "10.9.0.3"), "container to container");
+    assert!(ping(&a, "10.9.0.1"), "container to the host, by LOCAL");
+    assert!(ping(&host, "10.9.0.3"), "host to container");
+    let fdb = host.ok("fdb br0");
+    assert!(fdb.contains("LOCAL") && fdb.contains("02:00:00:00:00:01"), "{fdb}");
+    host.ok("flow add br0 priority=9,icmp,nw_dst=10.9.0.3,actions=drop");
+    assert!(!ping(&a, "10.9.0.3"), "the flow drops it");
+    let list = host.ok("flow list br0 icmp");
+    assert!(list.contains("n_packets=2,"), "{list}");
+    assert!(list.contains("actions=drop") && !list.contains("NORMAL"), "{list}");
+    assert!(host.fails("flow add br0 priority=9,actions=jump").contains("jump"));
+    let stats = host.ok("stats");
+    assert!(stats.contains("no-output") && stats.contains("no output action"), "{stats}");
+    host.ok("flow del br0 icmp,nw_dst=10.9.0.3");
+    assert!(ping(&a, "10.9.0.3"), "the flow is gone");
+    assert!(host.signal("-TERM"));
+    assert!(!a.has_link("eth0"));
 }
