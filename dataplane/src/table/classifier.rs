@@ -9,7 +9,7 @@
 //! narrower; a bit too few makes it wrong for some packet.
 //!
 //! **Sharing.** A clone costs little (one reference per subtable) and a change copies only what it
-//! touches (see [`super::trie`]): the control thread clones, changes and publishes, also with a
+//! touches (see `trie.rs`): the control thread clones, changes and publishes, also with a
 //! million rules. Readers hold an immutable snapshot.
 
 use super::rule::Rule;
