@@ -84,11 +84,11 @@ end_pid() {
   local i
   kill "$1" 2>/dev/null || return 0
   for ((i = 0; i < ${2:-5} * 20; i++)); do
-    kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return 0; }
+    kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null || true; return 0; }
     sleep 0.05
   done
   kill -KILL "$1" 2>/dev/null
-  wait "$1" 2>/dev/null
+  wait "$1" 2>/dev/null || true
   return 1
 }
 
