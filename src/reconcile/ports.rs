@@ -250,7 +250,8 @@ impl Reconciler {
         }
     }
 
-    fn detach_container(&mut self, name: &str) {
+    /// Removes the veth that was made for a port, if one was.
+    pub(super) fn detach_container(&mut self, name: &str) {
         let Some(container) = self.containers.remove(name) else { return };
         if let Err(e) = net::attach::detach(&mut self.netlink, &container.target, &container.ifname)
         {

@@ -91,7 +91,12 @@ impl Reconciler {
             self.containers.insert(name.clone(), asked);
         }
         let number = plan.numbers.of(bridge, &name);
-        self.carry_out_or_undo(plan)?;
+        if let Err(e) = self.carry_out_or_undo(plan) {
+            if self.desired.port(&name).is_none() {
+                self.detach_container(&name);
+            }
+            return Err(e);
+        }
         let running = self.port_mut(bridge, &name);
         let warning = running.and_then(|p| match (&p.problem, p.link) {
             (Some(problem), _) => Some(problem.clone()),
