@@ -1,5 +1,6 @@
 //! System calls and shared memory: the only `unsafe` of the project.
 
+pub mod affinity;
 pub mod bpf;
 pub mod mmsg;
 pub mod netns;

@@ -8,6 +8,9 @@
 //! A worker shares nothing that it writes, but for counters. It loads the datapath's snapshot once
 //! a turn. Commands from the control thread come by a channel, with a wake-up through the poll.
 
+mod sticky;
+
+use self::sticky::Sticky;
 use crate::action::apply::apply;
 use crate::cache::Cache;
 use crate::drop::DropReason;
@@ -150,6 +153,7 @@ struct Turn {
     answers: Vec<(PortId, Packet)>,
     limiter: Limiter,
     counters: Arc<WorkerCounters>,
+    sticky: Option<Sticky>,
 }
 
 impl Worker {
@@ -171,11 +175,13 @@ impl Worker {
             answers: Vec::new(),
             limiter: Limiter::default(),
             counters,
+            sticky: None,
         };
         Self { poll, shared, commands, receivers: Vec::new(), ready: Vec::new(), turn }
     }
 
     fn run(&mut self) {
+        self.turn.sticky = Some(Sticky::new());
         let mut events = Events::with_capacity(256);
         loop {
             let sleep = if self.ready.is_empty() { MAX_SLEEP } else { Duration::ZERO };
@@ -295,8 +301,13 @@ impl Turn {
         for (port, reason, n) in batch.drops.drain(..) {
             self.dropped(port, reason, n);
         }
+        let (frames, mut bytes) = (batch.frames.len(), 0);
         for received in batch.frames.drain(..) {
+            bytes += received.packet.len() as u64;
             self.frame(datapath, received, now);
+        }
+        if let Some(sticky) = &mut self.sticky {
+            sticky.turn(frames, bytes, now);
         }
         self.batch = batch;
         self.flush(datapath);
