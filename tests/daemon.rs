@@ -304,6 +304,16 @@ fn reload_applies_the_difference_or_nothing() {
     let err = host.fails("reload");
     assert!(err.contains("a.toml:7: tag = 4095: expected a number from 1 to 4094"), "{err}");
 
+    // A flow that only the tables refuse, beside a change to a port.
+    let tagged = CONFIG.replace("ofport = 7", "ofport = 7\ntag = 9");
+    let with_flows = tagged.replace("name = \"br0\"", "name = \"br0\"\nflows = \"a.flows\"");
+    host.write("a.toml", &with_flows);
+    host.write("a.flows", "priority=1,actions=NORMAL\ntable=3,actions=goto_table:2\n");
+    let err = host.fails("reload");
+    assert!(err.contains("a.flows:2: goto_table:2 in table 3"), "{err}");
+    assert_eq!(host.port("veth1")["options"]["tag"], serde_json::Value::Null, "half applied");
+    assert!(!host.ok("show").contains("not all of the desired state"));
+
     let changed = CONFIG.replace("ofport = 7", "ofport = 7\ntag = 10").replace("veth2", "veth4");
     host.write("a.toml", &format!("{changed}[[bridge]]\nname = \"br1\"\n"));
     host.ok("reload");

@@ -9,7 +9,7 @@ use crate::flows::{Names, lines};
 use anyhow::{Context, bail};
 use dataplane::flow::Match;
 use dataplane::state::OfPort;
-use dataplane::table::{Command, FlowFilter, FlowMod};
+use dataplane::table::{Command, FlowFilter, FlowMod, Pipeline};
 use dataplane::text::{ParseError, format_flow, parse_filter, parse_flow};
 use std::collections::HashMap;
 use std::path::Path;
@@ -63,10 +63,20 @@ impl FileFlows {
         };
         let mut flows = Vec::new();
         let mut problems = Vec::new();
+        // Tried on tables of nobody, so that what the real ones would refuse is known before
+        // anything is applied.
+        let mut trial = Pipeline::default();
         for (line, text) in lines(&text) {
             let at = format!("{}:{line}", file.display());
-            match parse(text, Command::Add, &names) {
-                Ok(flow) => flows.push(FileFlow { text: text.into(), at, flow }),
+            let flow = match parse(text, Command::Add, &names) {
+                Ok(flow) => flow,
+                Err(e) => {
+                    problems.push(format!("{at}: {e}"));
+                    continue;
+                }
+            };
+            match trial.apply(&flow, 0) {
+                Ok(_) => flows.push(FileFlow { text: text.into(), at, flow }),
                 Err(e) => problems.push(format!("{at}: {e}")),
             }
         }
