@@ -357,6 +357,23 @@ fn the_command_line_makes_changes_and_refuses_bad_ones() {
 }
 
 #[test]
+fn patch_ports_are_made_and_deleted_one_by_one() {
+    let Some(host) = host_with_veth("patch") else { return };
+    host.ok("bridge add br1");
+    let out = host.cli("port add br0 to1 type=patch peer=to0");
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && err.contains("to0 does not exist yet"), "{err}");
+    assert_eq!(host.port("to1")["link"], "missing");
+    host.ok("port add br1 to0 type=patch peer=to1");
+    assert_eq!(host.port("to1")["link"], "up");
+    assert_eq!(host.port("to0")["link"], "up");
+    assert!(host.fails("port add br1 to2 type=patch peer=to1").contains("has the peer"));
+    host.ok("bridge del br1");
+    assert_eq!(host.port("to1")["link"], "missing");
+    host.ok("port del br0 to1");
+}
+
+#[test]
 fn a_container_gets_its_interface() {
     let Some(mut host) = host_with_veth("cont") else { return };
     let inside = Host::new("inside").expect("as the first");

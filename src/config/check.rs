@@ -5,7 +5,8 @@ use dataplane::state::{FlowOr, VxlanConfig};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// Everything that contradicts something else in `config`.
+/// Everything that contradicts something else in `config`. A patch port may still wait for its
+/// peer: on the command line one of the two comes first.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -13,6 +14,21 @@ pub fn check(config: &Config) -> Vec<Problem> {
     numbers(config, &mut problems);
     tunnels(config, &mut problems);
     patches(config, &mut problems);
+    problems
+}
+
+/// [`check`], and patch ports without a peer: a file has both or none.
+#[must_use]
+pub fn check_file(config: &Config) -> Vec<Problem> {
+    let mut problems = check(config);
+    for port in config.bridges.iter().flat_map(|b| &b.ports) {
+        if let PortType::Patch { peer } = &port.kind
+            && !peer.is_empty()
+            && config.port(peer).is_none()
+        {
+            problems.push(wrong_peer(port, &format!("peer \"{peer}\" does not exist")));
+        }
+    }
     problems
 }
 
@@ -105,21 +121,13 @@ fn patches(config: &Config, problems: &mut Vec<Problem>) {
         if peer.is_empty() {
             continue; // reported where it was read
         }
-        let mut refuse = |why: String| {
-            problems.push(Problem::new(
-                port.line,
-                format!(
-                    "patch port \"{}\": {why}; expected a patch port with peer={}",
-                    port.name, port.name
-                ),
-            ));
-        };
+        let mut refuse = |why: String| problems.push(wrong_peer(port, &why));
         if *peer == port.name {
             refuse("it is its own peer".into());
             continue;
         }
         match config.port(peer).map(|p| &p.1.kind) {
-            None => refuse(format!("peer \"{peer}\" does not exist")),
+            None => {}
             Some(PortType::Patch { peer: back }) if *back == port.name => {}
             Some(PortType::Patch { peer: back }) => {
                 refuse(format!("peer \"{peer}\" has the peer \"{back}\""));
@@ -127,4 +135,10 @@ fn patches(config: &Config, problems: &mut Vec<Problem>) {
             Some(other) => refuse(format!("peer \"{peer}\" is of type {}", other.name())),
         }
     }
+}
+
+fn wrong_peer(port: &Port, why: &str) -> Problem {
+    let name = &port.name;
+    let what = format!("patch port \"{name}\": {why}; expected a patch port with peer={name}");
+    Problem::new(port.line, what)
 }

@@ -1,6 +1,6 @@
 //! The TOML file of the desired state.
 
-use super::check::check;
+use super::check::check_file;
 use super::{Bridge, Config, Line, MAX_WORKERS, Port, Problem, Setting, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Vec<Problem>> {
         // join() leaves absolute paths alone.
         bridge.flows = bridge.flows.as_ref().map(|f| dir.join(f));
     }
-    problems.extend(check(&config));
+    problems.extend(check_file(&config));
     if problems.is_empty() {
         return Ok(config);
     }

@@ -101,7 +101,11 @@ impl Reconciler {
         let warning = running.and_then(|p| match (&p.problem, p.link) {
             (Some(problem), _) => Some(problem.clone()),
             (None, super::Link::Missing) => {
-                Some(format!("{name} does not exist yet; the port comes to life when it does"))
+                let what = match &p.config.kind {
+                    PortType::Patch { peer } => peer,
+                    _ => &name,
+                };
+                Some(format!("{what} does not exist yet; the port comes to life when it does"))
             }
             _ => None,
         });
