@@ -374,6 +374,24 @@ fn patch_ports_are_made_and_deleted_one_by_one() {
 }
 
 #[test]
+fn a_tunnel_without_a_route_keeps_its_mtu() {
+    let Some(host) = host_with_veth("route") else { return };
+    host.ok("bridge add br1");
+    let vxlan = "port add br1 vxlan0 type=vxlan dst_port=14789 remote_ip=192.0.2.2 key=0x64";
+    host.ok(vxlan);
+    assert_eq!(host.port("vxlan0")["options"]["key"], "100");
+    assert_eq!(host.port("br1")["mtu"], 1450, "what most underlays carry");
+    host.ip("link add under type veth peer name far");
+    host.ip("link set under mtu 1400 up");
+    host.ip("link set far up");
+    host.ip("addr add 192.0.2.1/24 dev under");
+    host.wait("worked out", |h| h.port("br1")["mtu"] == 1350);
+    host.ip("addr del 192.0.2.1/24 dev under");
+    host.wait("no route", |h| h.port("vxlan0")["warnings"][0].is_string());
+    assert_eq!(host.port("br1")["mtu"], 1350, "containers do not see it go up and down");
+}
+
+#[test]
 fn a_container_gets_its_interface() {
     let Some(mut host) = host_with_veth("cont") else { return };
     let inside = Host::new("inside").expect("as the first");

@@ -77,14 +77,17 @@ impl Setting {
         Problem::new(self.line, format!("{} = {}: expected {what}", self.key, self.value))
     }
 
-    /// The value as a number between `low` and `high`.
+    /// The value as a number between `low` and `high`; `0x` before it makes it hexadecimal.
     ///
     /// # Errors
     /// When it is not.
     pub fn integer(&self, low: i64, high: i64) -> Result<i64, Problem> {
         let n = match &self.value {
             Value::Int(n) => Some(*n),
-            Value::Word(w) => w.parse().ok(),
+            Value::Word(w) => match w.strip_prefix("0x") {
+                Some(hex) => i64::from_str_radix(hex, 16).ok(),
+                None => w.parse().ok(),
+            },
             _ => None,
         };
         n.filter(|n| (low..=high).contains(n))

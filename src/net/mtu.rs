@@ -26,6 +26,9 @@ const ETHERNET: u32 = 14;
 /// MTU of a bridge with neither tunnels nor other ports (RFC 894).
 const ETHERNET_MTU: u32 = 1500;
 
+/// Longest inner IP packet over an IPv4 underlay of 1500 bytes: taken where nothing is known of it.
+pub const USUAL_OVERLAY_MTU: u32 = ETHERNET_MTU - 50;
+
 /// What lies under a tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Underlay {

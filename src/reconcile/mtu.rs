@@ -43,8 +43,9 @@ impl Reconciler {
                     if port.problem != problem {
                         tracing::warn!("port {}: {e}", port.config.name);
                     }
+                    // The MTU stays: it will most likely be the same when the route is back, and
+                    // containers should not see it go up and down meanwhile.
                     port.problem = problem;
-                    port.mtu = None;
                 }
             }
         }
@@ -57,8 +58,9 @@ impl Reconciler {
         let devices = bridge.ports.values().filter(|p| {
             p.config.kind == PortType::System && !self.containers.contains_key(&p.config.name)
         });
-        let worked_out =
-            mtu::bridge_mtu(tunnels.filter_map(|p| p.mtu), devices.filter_map(|p| p.mtu));
+        // Without a route, or with a remote that each flow chooses: what most underlays carry.
+        let carries = |p: &RunningPort| p.mtu.unwrap_or(mtu::USUAL_OVERLAY_MTU);
+        let worked_out = mtu::bridge_mtu(tunnels.map(carries), devices.filter_map(|p| p.mtu));
         let wanted = bridge.config.mtu.map_or(worked_out, u32::from);
         if bridge.mtu == wanted {
             return;
