@@ -40,7 +40,7 @@ pub enum SwitchError {
         why: String,
     },
     /// A socket, thread or descriptor was refused by the kernel.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io {
         /// What was being done.
         what: String,

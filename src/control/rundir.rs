@@ -24,11 +24,10 @@ impl RunDir {
     /// # Errors
     /// When it cannot be made, or belongs to a living daemon.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(path)
-            .with_context(|| format!("cannot make the run directory {}", path.display()))?;
+        DirBuilder::new().recursive(true).mode(0o755).create(path).with_context(|| {
+            let path = path.display();
+            format!("cannot make the run directory {path} (run as root, or --rundir DIR)")
+        })?;
         let lock_path = path.join("vxswitch.lock");
         let mut lock = OpenOptions::new()
             .read(true)
