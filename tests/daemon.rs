@@ -410,6 +410,14 @@ fn a_container_gets_its_interface() {
     assert!(inside.ip("route").contains("default via 10.9.0.1"));
     host.ok(&format!("port del {br} {name}"));
     assert!(!inside.has_link("eth7"));
+    host.ok(&format!("port add {br} eth7 --netns {ns}"));
+    let mac =
+        |text: &str| text.split(' ').skip_while(|w| *w != "link/ether").nth(1).map(str::to_owned);
+    let before = mac(&inside.ip("link show eth7"));
+    inside.ip("link del eth7");
+    host.wait("made anew", |_| inside.has_link("eth7"));
+    assert_eq!(mac(&inside.ip("link show eth7")), before, "neighbours know that one");
+    host.ok(&format!("port del {br} {name}"));
     host.ok(&format!("port add {br} eth7 --netns {ns} --ip 10.9.0.7/24"));
     host.signal("-KILL");
     host.start();

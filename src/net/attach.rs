@@ -29,7 +29,7 @@ pub struct ContainerPort {
     pub ifname: String,
     /// Its addresses.
     pub ip: Vec<Cidr>,
-    /// Its Ethernet address; none: a random one.
+    /// Its Ethernet address; none: the kernel chooses, another one each time.
     pub mac: Option<Mac>,
     /// Longest IP packet, bytes; none: 1500. Both ends get it.
     pub mtu: Option<u32>,

@@ -4,10 +4,12 @@ use super::Reconciler;
 use crate::config::{Bridge, Config, Line, Port, PortType, Problem, Setting};
 use crate::control::message::{PortAddReply, Request};
 use crate::control::server::Answer;
+use crate::net::Mac;
 use crate::net::attach::{self, ContainerPort};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::Value;
+use std::hash::{BuildHasher, RandomState};
 
 impl Reconciler {
     /// Does what a request says.
@@ -84,6 +86,9 @@ impl Reconciler {
         let plan = self.plan(desired)?;
         // The veth is made when nothing else can refuse, and before its port looks for it.
         if let Some(mut c) = container {
+            // Chosen here, so that the container has the same one when it is restarted: its
+            // neighbours keep the old one in their ARP tables for half a minute and longer.
+            c.mac = c.mac.or_else(|| Some(random_mac()));
             let asked = c.clone();
             let mtu = self.bridges.get(bridge).map(|b| b.mtu).filter(|m| *m != 0);
             c.mtu = c.mtu.or(mtu);
@@ -175,6 +180,13 @@ impl Setting {
     fn is_empty(&self) -> bool {
         self.text("").is_ok_and(str::is_empty)
     }
+}
+
+/// An address that nobody was given (IEEE 802: locally administered, of one interface).
+fn random_mac() -> Mac {
+    // The hasher's keys are random, and others each time.
+    let [_, a, b, c, d, e, ..] = RandomState::new().hash_one(()).to_be_bytes();
+    Mac([0x02, a, b, c, d, e])
 }
 
 fn json<T: Serialize>(result: anyhow::Result<T>) -> anyhow::Result<Value> {
