@@ -368,6 +368,13 @@ fn a_narrow_underlay_is_told_or_fragmented() {
                     );
                 }
             }
+            // The same where the switch knows the MTU: without DF only segments are answered.
+            let known = Arc::new(TunnelDest { df: false, ..dest(remote, true, 1264) });
+            let items =
+                [0, 1].map(|packet| TxItem { packet, hash: 0, tunnel: Some(Arc::clone(&known)) });
+            let mut report = TxReport::default();
+            tx.send(&packets, &items, &mut report);
+            assert_eq!((report.packets, report.too_big), (1, vec![(1, 1250)]), "{remote}");
             assert_eq!(tx.notes(), &[] as &[String]);
         });
         let (mut pool, mut batch) = (Pool::default(), RxBatch::default());

@@ -170,7 +170,10 @@ impl VxlanTransmitter {
             },
             None => frame.len(),
         };
-        if longest > usize::from(t.max_frame) {
+        // Without DF the underlay may fragment, as the operator asked; a stack that sends segments is
+        // told all the same, because it then makes them fit, which costs far less.
+        let may_fragment = !t.df && packet.offload.gso.is_none();
+        if longest > usize::from(t.max_frame) && !may_fragment {
             report.drop(DropReason::TxTooBig, 1);
             report.too_big.push((item.packet, t.max_frame.saturating_sub(l2_len(frame))));
             return;
