@@ -3,10 +3,13 @@
 
 frames.py who-has IF OWN_IP IP          asks by ARP; prints every MAC that answers within a second
 frames.py announce IF MAC IP            a gratuitous ARP
-frames.py send IF DST [COUNT]           frames of the local experimental type 0x88b5
+frames.py send IF DST [COUNT [TAG [PAYLOAD]]]
+                                        frames of the local experimental type 0x88b5; TAG: VID, VID/PCP, or "none"
 frames.py see IF SECONDS                prints how many frames of that type arrive
+frames.py see-tags IF SECONDS           prints how many of each tag and length arrive: "10 of 20/0 60"; nothing: "none"
 frames.py flood IF COUNT SECONDS        mutated frames: every length, nested tags, lying lengths
 frames.py flood-vxlan IP COUNT SECONDS  mutated VXLAN datagrams to UDP port 4789 there"""
+import collections
 import random
 import socket
 import struct
@@ -14,6 +17,8 @@ import sys
 import time
 
 EXPERIMENTAL = 0x88B5  # IEEE 802, local experimental EtherType 1
+# linux/if_packet.h
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 1 << 4
 
 
 def mac(text):
@@ -54,25 +59,51 @@ def announce(interface, address, ip):
     open_on(interface).send(b"\xff" * 6 + mac(address) + b"\x08\x06" + arp(1, mac(address), ip, bytes(6), ip))
 
 
-def send(interface, destination, count="1"):
+def send(interface, destination, count="1", tag="none", payload="46"):
     s = open_on(interface)
-    frame = mac(destination) + s.getsockname()[4] + struct.pack("!H", EXPERIMENTAL) + bytes(46)
+    addresses = mac(destination) + s.getsockname()[4]
+    if tag != "none":
+        vid, _, pcp = tag.partition("/")
+        addresses += struct.pack("!HH", 0x8100, int(pcp or 0) << 13 | int(vid))
+    frame = addresses + struct.pack("!H", EXPERIMENTAL) + bytes(int(payload))
     for _ in range(int(count)):
         s.send(frame)
 
 
-def see(interface, seconds):
-    s = open_on(interface, EXPERIMENTAL)
+def arriving(interface, seconds):
+    """The frames of the experimental type that come in: tag (VID/PCP or "none") and length, the tag not counted."""
+    # of all types: the kernel knows a tagged frame by its type only after it took the tag off, where it does
+    s = open_on(interface)
+    s.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     print("watching", flush=True)
-    n, end = 0, time.monotonic() + float(seconds)
+    end = time.monotonic() + float(seconds)
     while (left := end - time.monotonic()) > 0:
         s.settimeout(left)
         try:
-            _, where = s.recvfrom(2048)
+            frame, control, _, where = s.recvmsg(2048, socket.CMSG_SPACE(20))
         except TimeoutError:
             break
-        n += where[2] != socket.PACKET_OUTGOING
-    print(n)
+        tag = "none"
+        for level, kind, data in control:
+            # struct tpacket_auxdata (linux/if_packet.h)
+            status, _, _, _, _, tci, _ = struct.unpack_from("=IIIHHHH", data)
+            if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and status & TP_STATUS_VLAN_VALID:
+                tag = f"{tci & 0xfff}/{tci >> 13}"
+        kind = struct.unpack_from("!H", frame, 12)[0] if len(frame) > 13 else 0
+        if kind == 0x8100 and tag == "none":
+            tci, kind = struct.unpack_from("!HH", frame, 14)
+            tag, frame = f"{tci & 0xfff}/{tci >> 13}", frame[4:]
+        if kind == EXPERIMENTAL and where[2] != socket.PACKET_OUTGOING:
+            yield tag, len(frame)
+
+
+def see(interface, seconds):
+    print(sum(1 for _ in arriving(interface, seconds)))
+
+
+def see_tags(interface, seconds):
+    seen = collections.Counter(arriving(interface, seconds))
+    print(", ".join(f"{n} of {tag} {size}" for (tag, size), n in sorted(seen.items())) or "none")
 
 
 def templates(source):
@@ -163,5 +194,5 @@ def flood_vxlan(ip, count, seconds):
     pump(s.send, damaged(), count, seconds)
 
 
-VERBS = {"who-has": who_has, "announce": announce, "send": send, "see": see, "flood": flood, "flood-vxlan": flood_vxlan}
+VERBS = {"who-has": who_has, "announce": announce, "send": send, "see": see, "see-tags": see_tags, "flood": flood, "flood-vxlan": flood_vxlan}
 VERBS[sys.argv[1]](*sys.argv[2:])
