@@ -43,7 +43,8 @@ reasons! {
     RxTooShort => "rx-too-short",
     /// received frame longer than the switch's largest buffer, or cut short by the kernel
     RxTruncated => "rx-truncated",
-    /// receive queue was full: frames came faster than the switch took them
+    /// receive queue was full: frames came faster than the switch took them (for VXLAN datagrams with
+    /// a wrong UDP checksum count here too)
     RxQueueFull => "rx-queue-full",
     /// virtio_net_hdr that contradicts its frame
     RxBadVnetHdr => "rx-bad-vnet-hdr",

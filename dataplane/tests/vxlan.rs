@@ -544,3 +544,38 @@ fn bad_datagrams_are_counted_by_reason() {
         assert_eq!(report.too_big, [(0, 1450)]);
     });
 }
+
+/// Datagrams that the socket's queue has no room for are counted: none is lost unseen.
+#[test]
+fn a_full_receive_queue_is_counted() {
+    if !can_run(&[]) {
+        return;
+    }
+    let ns = Ns::new("vxfull", "o");
+    ns.inside(|| {
+        let remote: IpAddr = "127.0.0.1".parse().unwrap();
+        let mut rx = VxlanReceiver::open(4789, shared(config(FlowOr::Fixed(remote), true), 1464))
+            .expect("UDP port");
+        let s = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let datagram = [&dataplane::wire::vxlan::header(VNI)[..], &[2; 60]].concat();
+        let sent = 80_000;
+        (1..sent).for_each(|_| assert_eq!(s.send_to(&datagram, "127.0.0.1:4789").unwrap(), 68));
+        let (mut pool, mut batch) = (Pool::default(), RxBatch::default());
+        let mut got = 0;
+        let mut drain = |batch: &mut RxBatch| {
+            while rx.receive(&mut pool, 64, batch).unwrap() {}
+            got += batch.frames.len() as u64;
+            batch.frames.drain(..).for_each(|r| pool.put(r.packet));
+            got
+        };
+        drain(&mut batch);
+        // The kernel tells of its drops with the next datagram that it keeps.
+        s.send_to(&datagram, "127.0.0.1:4789").unwrap();
+        let got = drain(&mut batch);
+        assert_eq!(batch.drops.len(), 1, "{:?}", batch.drops);
+        let (port, reason, dropped) = batch.drops[0];
+        assert_eq!((port, reason.name()), (NO_PORT, "rx-queue-full"));
+        assert!(dropped > 0);
+        assert_eq!(got + dropped, sent);
+    });
+}

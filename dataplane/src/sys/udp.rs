@@ -28,9 +28,9 @@ pub const MAX_SEGMENTS: usize = 64;
 pub const MAX_PAYLOAD: usize = 65_507;
 /// Slices of one send: a header and a frame for each of its segments.
 const MAX_SLICES: usize = 2 * MAX_SEGMENTS;
-/// Room for the control messages of one datagram in 64-bit words: packet info, TOS, TTL and
-/// segment size, each with its header, and one to spare.
-const CONTROL_WORDS: usize = 20;
+/// Room for the control messages of one datagram in 64-bit words: packet info (5), traffic class,
+/// TOS, TTL, segment size and drops (3 each), and one to spare.
+const CONTROL_WORDS: usize = 21;
 
 fn setsockopt(
     fd: RawFd,
@@ -88,6 +88,8 @@ impl ReceiveSocket {
         // An IPv6 socket takes these too, for the IPv4 datagrams that it receives.
         setsockopt(fd, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
         setsockopt(fd, libc::IPPROTO_IP, libc::IP_RECVTTL, 1)?;
+        // Once the kernel has dropped any, it says with each datagram how many. Without: not counted.
+        let _ = setsockopt(fd, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1);
         let gro = setsockopt(fd, libc::IPPROTO_UDP, libc::UDP_GRO, 1).is_ok();
         socket.bind(&SocketAddr::new(any, port).into())?;
         Ok(Self { socket, gro })
@@ -123,6 +125,10 @@ pub struct Datagram<'a> {
     pub ttl: u8,
     /// The kernel cut it short.
     pub truncated: bool,
+    /// How many the kernel had dropped on this socket when it queued this one, since the socket was
+    /// opened (the count wraps): the queue was full, or the UDP checksum wrong. What it had joined
+    /// counts once.
+    pub dropped: u32,
 }
 
 /// Buffers for `recvmmsg`, used again and again.
@@ -207,6 +213,7 @@ impl RecvBatch {
             tos: 0,
             ttl: 0,
             truncated: m.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+            dropped: 0,
         };
         // SAFETY: the kernel filled in the control messages and their length; CMSG_FIRSTHDR and
         // CMSG_NXTHDR stay within that length, and values are read unaligned, after their size was
@@ -242,6 +249,9 @@ impl RecvBatch {
                     (libc::IPPROTO_UDP, libc::UDP_GRO) if len >= 4 => {
                         let size = value.cast::<libc::c_int>().read_unaligned();
                         d.segment = usize::try_from(size).ok().filter(|s| *s > 0);
+                    }
+                    (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) if len >= 4 => {
+                        d.dropped = value.cast::<u32>().read_unaligned();
                     }
                     _ => {}
                 }

@@ -32,6 +32,8 @@ pub struct VxlanReceiver {
     shared: Arc<Shared>,
     batch: RecvBatch,
     window: usize,
+    /// The kernel's count of drops that is counted already.
+    dropped: u32,
     coalescer: Coalescer,
 }
 
@@ -53,6 +55,7 @@ impl VxlanReceiver {
             shared,
             batch: RecvBatch::new(BATCH),
             window: BATCH,
+            dropped: 0,
             coalescer: Coalescer::default(),
         })
     }
@@ -112,6 +115,12 @@ impl Receive for VxlanReceiver {
         for i in 0..n {
             let d = self.batch.datagram(i);
             longest = longest.max(d.data.len());
+            if d.dropped != self.dropped {
+                // Those with a wrong UDP checksum are in the same count.
+                let n = d.dropped.wrapping_sub(self.dropped);
+                out.drop(NO_PORT, DropReason::RxQueueFull, n.into());
+                self.dropped = d.dropped;
+            }
             if d.truncated {
                 count(out, NO_PORT, DropReason::RxTruncated);
                 continue;
