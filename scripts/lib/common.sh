@@ -23,6 +23,8 @@ package_of() {
     busybox) echo busybox-static ;;
     modprobe | depmod) echo kmod ;;
     cc) echo gcc libc6-dev ;;
+    dockerd | docker) echo docker.io ;;
+    nsenter) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }

@@ -159,17 +159,18 @@ def mutations(bases, seed):
 
 def pump(emit, source, count, seconds):
     """Sends until the count or the time is reached; prints what came of it."""
-    sent = refused = 0
+    sent = refused = cut = 0
     end = time.monotonic() + float(seconds)
     for frame in source:
         try:
             emit(frame)
             sent += 1
+            cut += len(frame) < 20 and frame[12:14] in (b"\x81\0", b"\x88\xa8")
         except OSError:  # the kernel itself takes no frame below 14 bytes or above the MTU, and none when busy
             refused += 1
         if sent >= int(count) or (not (sent + refused) & 0xFF and time.monotonic() > end):
             break
-    print(f"{sent} sent, {refused} refused by the sending kernel")
+    print(f"{sent} sent, {cut} of them end within their tag, {refused} refused by the sending kernel")
 
 
 def flood(interface, count, seconds):
