@@ -24,7 +24,7 @@ package_of() {
     modprobe | depmod) echo kmod ;;
     cc) echo gcc libc6-dev ;;
     dockerd | docker) echo docker.io ;;
-    nsenter) echo util-linux ;;
+    nsenter | unshare) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }

@@ -4,18 +4,17 @@
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ "${TEST_SWITCH:-}" != kernel ] || { echo "SKIP  docker: the kernel's bridge has no command line"; exit 77; }
-test_begin docker dockerd docker busybox tar nsenter
+test_begin docker dockerd docker busybox tar nsenter unshare
 
 ns host
 export DOCKER_HOST=unix://$DIR/docker.sock
-# In the switch's network namespace and no other: what dockerd sets there (forwarding, say) goes with it. nsenter and not
-# `ip netns exec`, which would hide the cgroups under /sys.
-nsenter --net="/run/netns/$RUN-host" dockerd -H "$DOCKER_HOST" --iptables=false --ip-masq=false --bridge=none --storage-driver=vfs \
+# In the switch's network namespace: what dockerd sets there (forwarding, say) goes with it. nsenter and not
+# `ip netns exec`, which would hide the cgroups under /sys. And with mounts of its own: dockerd binds its containers'
+# networks to files, and every mount namespace made meanwhile by others would keep them alive behind the containers' end.
+unshare --mount --propagation private nsenter --net="/run/netns/$RUN-host" dockerd -H "$DOCKER_HOST" --iptables=false --ip-masq=false --bridge=none --storage-driver=vfs \
   --data-root="$DIR/docker" --exec-root="$DIR/docker.run" --pidfile="$DIR/docker.pid" \
   --containerd-namespace="$RUN" --containerd-plugins-namespace="$RUN-plugins" >"$DIR/dockerd.log" 2>&1 </dev/null &
 DOCKERD=$!
-# what dockerd leaves mounted is in its own folders
-at_exit "awk -v d='$DIR/' 'index(\$2, d) == 1 { print \$2 }' /proc/mounts | sort -r | xargs -r umount -l"
 at_exit "end_pid $DOCKERD 20"
 at_exit "docker ps -aq | xargs -r docker rm -f"
 docker_up() { docker version --format '{{.Server.Version}}'; }
