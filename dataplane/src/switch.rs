@@ -1,7 +1,7 @@
 //! The control thread's side of the datapath: it makes bridges, ports and flow-mods into the next
 //! snapshot, and hands receivers and transmitters to the workers.
 //!
-//! One thread owns a [`Switch`]. Every change ends in [`Switch::publish`], which gives the snapshot
+//! One thread owns a [`Switch`]. Every change ends in `Switch::publish`, which gives the snapshot
 //! the next epoch; the packet path is never stopped.
 
 use crate::fdb::{Fdb, FdbConfig};

@@ -1,6 +1,6 @@
 //! Desired state: which bridges, ports and tunnels there shall be.
 //!
-//! The same types come from two places, through the same checks: a TOML file ([`file`]) and
+//! The same types come from two places, through the same checks: a TOML file ([`mod@file`]) and
 //! `key=value` arguments of the command line ([`Port::from_settings`], [`Bridge::from_settings`]).
 //! A [`Config`] that exists is valid as a whole ([`check`]); everything wrong with a file is
 //! reported at once, each with its line, and nothing of it is applied.

@@ -1,6 +1,6 @@
 //! Desired state to running state: the only writer of what runs.
 //!
-//! [`Reconciler::converge`] compares the desired state with what runs and does what is missing: a
+//! `Reconciler::converge` compares the desired state with what runs and does what is missing: a
 //! bridge or port that did not change is not touched, so its traffic is not disturbed. What failed
 //! for a reason outside (a device that does not exist, a container that restarts) is tried again
 //! when netlink tells of a change, or at a tick.

@@ -13,7 +13,7 @@ use crate::state::PortId;
 use crate::wire::{at_mut, be16, ethernet};
 
 /// Runs `steps` on `packets[packet]` and hands every output to `out`. Copies are taken from `pool`
-/// and pushed to `packets`. `layout` is the frame's, `hash` its flow's ([`crate::flow::hash`]).
+/// and pushed to `packets`. `layout` is the frame's, `hash` its flow's ([`crate::flow::hash()`]).
 ///
 /// On an error the outputs handed out so far stay valid, and the steps behind it are not run; an
 /// error within [`Step::Sub`] ends only those, and is reported at the end.

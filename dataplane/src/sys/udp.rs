@@ -388,7 +388,7 @@ pub struct Destination {
 
 /// Headers for `sendmmsg`, used again and again.
 ///
-/// [`Self::begin`] and [`Self::slice`] describe datagrams, [`Self::send`] hands them over. The
+/// [`Sending::begin`] and [`Sending::slice`] describe datagrams, [`Sending::send`] hands them over. The
 /// lifetime keeps the slices alive until then.
 pub struct SendBatch {
     names: Vec<libc::sockaddr_in6>,
