@@ -54,6 +54,8 @@ reasons! {
     TableMiss => "table-miss",
     /// the matching flow has no output action
     NoOutput => "no-output",
+    /// the matching flow sends to a controller, and none is connected
+    NoController => "no-controller",
     /// more table lookups or patch-port hops than the limit
     TooManyHops => "too-many-hops",
     /// IP TTL or hop limit reached zero in dec_ttl

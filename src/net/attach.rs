@@ -54,12 +54,7 @@ pub struct Attached {
 /// target's name, `_`, and six hex digits of a hash of both.
 #[must_use]
 pub fn host_ifname(target: &Target, ifname: &str) -> String {
-    // FNV-1a, 64 bits (draft-eastlake-fnv): the name must be the same in every version of this
-    // program.
-    let hash =
-        format!("{target}/{ifname}").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = super::fnv1a(format!("{target}/{ifname}").as_bytes());
     let letters: Vec<char> = target.name().chars().filter(char::is_ascii_alphanumeric).collect();
     let tail: String = letters[letters.len().saturating_sub(6)..].iter().collect();
     format!("vx{tail}_{:06x}", (hash ^ (hash >> 32)) & 0xff_ffff)

@@ -95,3 +95,11 @@ fn advice(errno: Errno) -> &'static str {
         _ => "",
     }
 }
+
+/// FNV-1a, 64 bits (draft-eastlake-fnv), for names and addresses that must come out the same in
+/// every version of this program.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -12,11 +12,25 @@ use dataplane::state::OfPort;
 use dataplane::table::{Command, FlowFilter, FlowMod, Pipeline};
 use dataplane::text::{ParseError, format_flow, parse_filter, parse_flow};
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
 /// The flow of a bridge that has no file of flows: forward like a learning bridge.
 const DEFAULT_FLOW: &str = "priority=0,actions=NORMAL";
+
+/// Longest file of flows in bytes: some million flows.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Reads a regular file: a FIFO would hold the switch's control up, a device might never end.
+fn read(file: &Path) -> io::Result<String> {
+    let meta = std::fs::metadata(file)?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        let what = format!("expected a regular file of up to {} MiB", MAX_FILE >> 20);
+        return Err(io::Error::other(what));
+    }
+    std::fs::read_to_string(file)
+}
 
 /// A file's flows.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +65,7 @@ impl FileFlows {
         let (file, text) = match &bridge.flows {
             None => (Path::new("default"), DEFAULT_FLOW.to_owned()),
             Some(file) => {
-                let text = std::fs::read_to_string(file).map_err(|e| {
+                let text = read(file).map_err(|e| {
                     vec![format!(
                         "{}: cannot read it: {e}; expected the flows of bridge \"{}\"",
                         file.display(),

@@ -11,6 +11,7 @@
 
 mod flows;
 mod links;
+mod local_mac;
 mod mtu;
 mod numbers;
 mod ports;
@@ -172,8 +173,8 @@ impl Reconciler {
     /// Reads the file again and applies what changed in it.
     ///
     /// # Errors
-    /// What is wrong with it; then nothing was changed, unless the system refused half way, which the
-    /// error says and which is tried again.
+    /// What is wrong with it, or what the system refused half way. Then everything is as it was,
+    /// unless something was waiting to be tried again already: then that goes on with the new file.
     pub fn reload(&mut self) -> anyhow::Result<()> {
         let new = file::load(&self.config_file)?;
         if new.workers != self.from_file.workers || new.rundir != self.from_file.rundir {
@@ -181,8 +182,12 @@ impl Reconciler {
         }
         let merged = merge(&self.from_file, &new, &self.desired);
         let plan = self.plan(merged).context("not reloaded")?;
-        self.from_file = new;
-        self.carry_out(plan)
+        let was_unfinished = self.unfinished;
+        let result = self.carry_out_or_undo(plan);
+        if result.is_ok() || was_unfinished {
+            self.from_file = new;
+        }
+        result
     }
 
     /// Checks a desired state against itself, the files of flows and the numbers that are taken.
@@ -315,7 +320,8 @@ impl Reconciler {
     /// Makes LOCAL's device and switches it on.
     fn add_tap(&mut self, name: &str) -> anyhow::Result<()> {
         let Some(bridge) = self.bridges.get_mut(name) else { return Ok(()) };
-        let mut tap = TapPort::create(name, bridge.local, bridge.config.mac)?;
+        let mac = bridge.config.mac.unwrap_or_else(|| local_mac::of(name));
+        let mut tap = TapPort::create(name, bridge.local, Some(mac))?;
         let receiver = tap.receiver()?;
         self.switch.set_io(bridge.local, Some(receiver), &mut || tap.transmitter())?;
         let up = net::LinkChange { up: Some(true), ..Default::default() };

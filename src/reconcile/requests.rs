@@ -160,7 +160,7 @@ impl Reconciler {
     }
 
     /// Carries a plan out; where the system refuses, goes back to what was.
-    fn carry_out_or_undo(&mut self, plan: super::Plan) -> anyhow::Result<()> {
+    pub(super) fn carry_out_or_undo(&mut self, plan: super::Plan) -> anyhow::Result<()> {
         let before = self.desired.clone();
         let was_unfinished = self.unfinished;
         let Err(e) = self.carry_out(plan) else { return Ok(()) };

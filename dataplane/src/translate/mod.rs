@@ -259,8 +259,10 @@ impl<'a, L: Lookup> Walk<'a, L> {
             OfPort::NORMAL => self.normal(at),
             OfPort::FLOOD => self.flood(at, |port| !port.flags.no_flood),
             OfPort::ALL => self.flood(at, |_| true),
-            // No controller is connected: the packet goes nowhere.
-            OfPort::CONTROLLER => Ok(()),
+            OfPort::CONTROLLER => {
+                self.note(DropReason::NoController);
+                Ok(())
+            }
             // "An output action to the ingress port must use OFPP_IN_PORT explicitly."
             port if port == at.ingress.ofport => {
                 self.note(DropReason::SamePort);
