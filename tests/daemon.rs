@@ -314,6 +314,15 @@ fn reload_applies_the_difference_or_nothing() {
     assert_eq!(host.port("veth1")["options"]["tag"], serde_json::Value::Null, "half applied");
     assert!(!host.ok("show").contains("not all of the desired state"));
 
+    // A bridge that the kernel refuses (the name is a device already), beside a change to a port.
+    host.ip("link add taken type veth peer name taken-peer");
+    host.write("a.toml", &format!("{tagged}[[bridge]]\nname = \"taken\"\n"));
+    let err = host.fails("reload");
+    assert!(err.contains("taken"), "{err}");
+    assert_eq!(host.port("veth1")["options"]["tag"], serde_json::Value::Null, "half applied");
+    assert!(!host.ok("show").contains("not all of the desired state"));
+    host.ip("link del taken");
+
     let changed = CONFIG.replace("ofport = 7", "ofport = 7\ntag = 10").replace("veth2", "veth4");
     host.write("a.toml", &format!("{changed}[[bridge]]\nname = \"br1\"\n"));
     host.ok("reload");

@@ -1,5 +1,6 @@
 //! The whole switch over memory ports: what is put into one port, and what leaves the others.
 
+use dataplane::drop::DropReason;
 use dataplane::fdb::FdbConfig;
 use dataplane::packet::Packet;
 use dataplane::port::Transmit;
@@ -162,11 +163,25 @@ fn flow_mods_take_effect_at_once_and_count() {
         assert_eq!(stats.rx_packets, 2 * n + 1);
     }
     let stats = b.switch.stats().ports[&from].clone();
-    let reasons = dataplane::drop::DropReason::ALL;
+    let reasons = DropReason::ALL;
     let dropped: Vec<_> = reasons.iter().filter(|r| stats.drops[**r as usize] > 0).collect();
-    assert_eq!(
-        dropped,
-        [&dataplane::drop::DropReason::TableMiss, &dataplane::drop::DropReason::NoOutput]
-    );
+    assert_eq!(dropped, [&DropReason::TableMiss, &DropReason::NoOutput]);
     assert_eq!(stats.drops.iter().sum::<u64>(), 51);
+}
+
+#[test]
+fn what_nobody_takes_has_its_own_reason() {
+    let mut b = Bench::new();
+    b.flows(b.bridge, &["in_port=1,actions=CONTROLLER", "in_port=2,actions=drop"]);
+    let (one, a) = b.port(1, VlanConfig::default());
+    let (two, c) = b.port(2, VlanConfig::default());
+    a.put(frame(2, 1));
+    c.put(frame(1, 2));
+    let dropped =
+        |b: &Bench, id, reason: DropReason| b.switch.stats().ports[&id].drops[reason as usize];
+    let start = std::time::Instant::now();
+    while dropped(&b, one, DropReason::NoController) + dropped(&b, two, DropReason::NoOutput) < 2 {
+        assert!(start.elapsed() < WAIT, "{:?}", b.switch.stats());
+        std::thread::yield_now();
+    }
 }
