@@ -37,6 +37,7 @@ pub mod table;
 pub mod text;
 pub mod too_big;
 pub mod translate;
+pub mod upcall;
 pub mod vnet_hdr;
 pub mod vtep;
 pub mod wire;

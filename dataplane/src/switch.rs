@@ -12,8 +12,8 @@ use crate::state::{
     clock_ms,
 };
 use crate::stats::{PortCounters, PortStats, SwitchStats};
-use crate::table::FlowModError;
 use crate::table::pipeline::{FlowMod, FlowModOutcome, Pipeline};
+use crate::table::{FlowModError, Removed};
 use crate::vtep::{TunnelTable, UnderlayRoute};
 use crate::worker::{Command, Handle, RxId, spawn};
 use std::collections::BTreeMap;
@@ -95,6 +95,21 @@ pub struct Switch {
     /// VXLAN sockets by UDP port: worker, receiver.
     vxlan: BTreeMap<u16, (usize, RxId)>,
     underlay: Vec<UnderlayRoute>,
+    /// `next` differs from what is published.
+    dirty: bool,
+    events: Vec<Event>,
+}
+
+/// What controllers want to know of. Each is told once, by [`Switch::take_events`].
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A rule went that has [`crate::table::rule::FLAG_SEND_FLOW_REM`].
+    FlowRemoved {
+        /// Its bridge.
+        bridge: BridgeId,
+        /// The rule, its table and why it went.
+        removed: Removed,
+    },
 }
 
 impl Switch {
@@ -117,6 +132,8 @@ impl Switch {
             counters: BTreeMap::new(),
             vxlan: BTreeMap::new(),
             underlay: Vec::new(),
+            dirty: false,
+            events: Vec::new(),
         })
     }
 
@@ -328,6 +345,55 @@ impl Switch {
         Ok(outcomes)
     }
 
+    /// Does one flow-mod. It is in force with the next [`Self::commit`]; until then only
+    /// [`Self::pipeline`] shows it.
+    ///
+    /// # Errors
+    /// What the pipeline refuses; then nothing of it was done.
+    pub fn flow_mod(
+        &mut self,
+        bridge: BridgeId,
+        m: &FlowMod,
+    ) -> Result<FlowModOutcome, FlowModError> {
+        self.staged(bridge, |p, now| p.apply(m, now))
+            .unwrap_or_else(|| Ok(FlowModOutcome::default()))
+    }
+
+    /// Changes a bridge's pipeline without publishing it; `None` where there is no such bridge.
+    fn staged<T>(
+        &mut self,
+        bridge: BridgeId,
+        change: impl FnOnce(&mut Pipeline, u64) -> T,
+    ) -> Option<T> {
+        let b = self.next.bridges.get_mut(bridge.0 as usize)?.as_mut()?;
+        self.dirty = true;
+        Some(change(Arc::make_mut(&mut Arc::make_mut(b).pipeline), clock_ms()))
+    }
+
+    /// A bridge's tables, groups and meters with all changes, committed or not.
+    #[must_use]
+    pub fn pipeline(&self, bridge: BridgeId) -> Option<Arc<Pipeline>> {
+        Some(Arc::clone(&self.next.bridge(bridge)?.pipeline))
+    }
+
+    /// Brings all changes into force that were not yet.
+    pub fn commit(&mut self) {
+        if self.dirty {
+            self.publish();
+        }
+    }
+
+    /// Commits, and waits until no worker works with anything older (a turn, microseconds).
+    pub fn barrier(&mut self) {
+        self.commit();
+        self.sync();
+    }
+
+    /// What happened to flows and ports since the last call, for those who tell controllers of it.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
     /// Once a second: flows whose time is over, MAC addresses not heard of.
     pub fn tick(&mut self) {
         let now = clock_ms();
@@ -365,6 +431,7 @@ impl Switch {
 
     fn publish(&mut self) {
         self.next.epoch += 1;
+        self.dirty = false;
         self.shared.0.store(Arc::new(self.next.clone()));
     }
 

@@ -74,6 +74,7 @@ impl<O: FnMut(PortId, TxItem)> Run<'_, O> {
                         *mask,
                     )?;
                 }
+                _ => {}
             }
         }
         failed

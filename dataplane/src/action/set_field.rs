@@ -102,6 +102,7 @@ fn edit(p: &mut Packet, layout: &mut Layout, field: Field, set: Set) -> Option<(
         | Field::IpProto
         | Field::IpFrag
         | Field::TcpFlags => None,
+        _ => None,
     }
 }
 

@@ -50,6 +50,8 @@ macro_rules! fields {
 fields! {
     /// OpenFlow port the packet came in by.
     InPort = "in_port", in_port, 4, 32, 0;
+    /// Physical port below it.
+    InPhyPort = "in_phy_port", in_phy_port, 4, 32, 0;
     /// Metadata between tables.
     Metadata = "metadata", metadata, 8, 64, 0;
     /// Tunnel key (VNI).
@@ -80,6 +82,16 @@ fields! {
     VlanPcp = "vlan_pcp", vlan + 2, 2, 3, 13;
     /// Outermost tag control information, present bit included.
     VlanTci = "vlan_tci", vlan + 2, 2, 16, 0;
+    /// Label of the outermost MPLS entry.
+    MplsLabel = "mpls_label", mpls, 4, 20, 12;
+    /// Traffic class of the outermost MPLS entry.
+    MplsTc = "mpls_tc", mpls, 4, 3, 9;
+    /// Bottom of stack bit of the outermost MPLS entry.
+    MplsBos = "mpls_bos", mpls, 4, 1, 8;
+    /// TTL of the outermost MPLS entry.
+    MplsTtl = "mpls_ttl", mpls, 4, 8, 0;
+    /// PBB service instance.
+    PbbIsid = "pbb_isid", pbb, 4, 24, 0;
     /// IPv6 flow label.
     Ipv6Label = "ipv6_label", ipv6_label, 4, 20, 0;
     /// IP protocol.
@@ -126,7 +138,61 @@ fields! {
     NdSll = "nd_sll", arp_sha, 6, 48, 0;
     /// ND target link-layer address.
     NdTll = "nd_tll", arp_tha, 6, 48, 0;
+    /// IPv6 extension headers (`OFPIEH_*`).
+    Ipv6Exthdr = "ipv6_exthdr", ipv6_exthdr, 2, 9, 0;
+    /// Register 0.
+    Reg0 = "reg0", regs + 0, 4, 32, 0;
+    /// Register 1.
+    Reg1 = "reg1", regs + 4, 4, 32, 0;
+    /// Register 2.
+    Reg2 = "reg2", regs + 8, 4, 32, 0;
+    /// Register 3.
+    Reg3 = "reg3", regs + 12, 4, 32, 0;
+    /// Register 4.
+    Reg4 = "reg4", regs + 16, 4, 32, 0;
+    /// Register 5.
+    Reg5 = "reg5", regs + 20, 4, 32, 0;
+    /// Register 6.
+    Reg6 = "reg6", regs + 24, 4, 32, 0;
+    /// Register 7.
+    Reg7 = "reg7", regs + 28, 4, 32, 0;
+    /// Register 8.
+    Reg8 = "reg8", regs + 32, 4, 32, 0;
+    /// Register 9.
+    Reg9 = "reg9", regs + 36, 4, 32, 0;
+    /// Register 10.
+    Reg10 = "reg10", regs + 40, 4, 32, 0;
+    /// Register 11.
+    Reg11 = "reg11", regs + 44, 4, 32, 0;
+    /// Register 12.
+    Reg12 = "reg12", regs + 48, 4, 32, 0;
+    /// Register 13.
+    Reg13 = "reg13", regs + 52, 4, 32, 0;
+    /// Register 14.
+    Reg14 = "reg14", regs + 56, 4, 32, 0;
+    /// Register 15.
+    Reg15 = "reg15", regs + 60, 4, 32, 0;
 }
+
+/// The registers, by number.
+pub const REGS: [Field; super::key::REGISTERS] = [
+    Field::Reg0,
+    Field::Reg1,
+    Field::Reg2,
+    Field::Reg3,
+    Field::Reg4,
+    Field::Reg5,
+    Field::Reg6,
+    Field::Reg7,
+    Field::Reg8,
+    Field::Reg9,
+    Field::Reg10,
+    Field::Reg11,
+    Field::Reg12,
+    Field::Reg13,
+    Field::Reg14,
+    Field::Reg15,
+];
 
 impl Field {
     /// All 1-bits of the field, as a number.

@@ -1,7 +1,8 @@
 //! [`FlowKey`]: every field of a packet that a flow table can look at, in network byte order.
 //!
-//! The key is plain bytes (184 of them, 23 words), so that masks, hashes and comparisons work on
-//! words without knowing the fields. A field that a packet does not have is zero. Fields that never
+//! The key is plain bytes, so that masks, hashes and comparisons work on words without knowing the
+//! fields. Its first [`PACKET_WORDS`] words are what a packet brings along, and all that caches look
+//! at; the rest (metadata, registers) is zero when a packet arrives and is written by the pipeline. A field that a packet does not have is zero. Fields that never
 //! occur together share their place, as in Open vSwitch: ARP's opcode sits in `ip_proto`, its
 //! addresses in `ipv4_src` and `ipv4_dst`, ICMP's type and code in `tp_src` and `tp_dst`, the
 //! link-layer options of IPv6 neighbour discovery in `arp_sha` and `arp_tha`.
@@ -10,7 +11,13 @@ use zerocopy::network_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 /// Words of a key.
-pub const KEY_WORDS: usize = 23;
+pub const KEY_WORDS: usize = 33;
+/// Words of a key that a packet decides; those behind are zero until the pipeline writes them.
+pub const PACKET_WORDS: usize = 23;
+/// Registers (Open vSwitch's `reg0` to `reg15`).
+pub const REGISTERS: usize = 16;
+/// MPLS label stack entries that a key holds.
+pub const MPLS_DEPTH: usize = 3;
 
 /// Set in [`Vlan::tci`] where a tag is present (OpenFlow 1.3 section 7.2.3.7, `OFPVID_PRESENT`).
 pub const VLAN_PRESENT: u16 = 0x1000;
@@ -41,8 +48,6 @@ pub struct Vlan {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C, align(8))]
 pub struct FlowKey {
-    /// OpenFlow metadata; zero when a packet arrives.
-    pub metadata: U64,
     /// Tunnel key, for VXLAN the VNI (24 bits); zero for packets from other ports.
     pub tun_id: U64,
     /// Where the packet came in: in caches the datapath's [`crate::state::PortId`], in flow tables
@@ -73,10 +78,13 @@ pub struct FlowKey {
     /// VLAN tags, outermost first.
     pub vlan: [Vlan; 2],
     /// MPLS label stack entries, outermost first.
-    pub mpls: [U32; 2],
+    pub mpls: [U32; MPLS_DEPTH],
+    /// Where a packet that was taken apart goes on (see [`crate::translate::Frozen`]); 0: it has
+    /// just arrived.
+    pub recirc: U32,
     /// IPv6 flow label (20 bits).
     pub ipv6_label: U32,
-    /// PBB service instance (24 bits), UCA in bit 24.
+    /// PBB service instance (24 bits).
     pub pbb: U32,
     /// IP protocol (behind IPv6 extension headers), or the low byte of ARP's opcode.
     pub ip_proto: u8,
@@ -108,6 +116,14 @@ pub struct FlowKey {
     pub tcp_flags: U16,
     /// IPv6 extension header flags (OpenFlow 1.3 `OFPIEH_*`, 9 bits).
     pub ipv6_exthdr: U16,
+    /// OpenFlow metadata.
+    pub metadata: U64,
+    /// Physical port below `in_port`; the same for all ports here.
+    pub in_phy_port: U32,
+    /// Padding; always zero.
+    pub pad1: U32,
+    /// Registers.
+    pub regs: [U32; REGISTERS],
 }
 
 const _: () = assert!(size_of::<FlowKey>() == KEY_WORDS * 8);
@@ -123,6 +139,12 @@ impl FlowKey {
     #[must_use]
     pub fn words(&self) -> &[u64; KEY_WORDS] {
         zerocopy::transmute_ref!(self)
+    }
+
+    /// The words that a packet decides (see the module).
+    #[must_use]
+    pub fn packet_words(&self) -> &[u64; PACKET_WORDS] {
+        self.words().first_chunk().expect("a key is longer than its packet's part")
     }
 
     /// The key as words, to be changed.

@@ -8,6 +8,10 @@ use super::mask::Mask;
 pub const ETH_IPV4: u16 = 0x0800;
 /// EtherType of ARP.
 pub const ETH_ARP: u16 = 0x0806;
+/// EtherTypes of MPLS.
+pub const ETH_MPLS: [u16; 2] = [0x8847, 0x8848];
+/// EtherType of PBB's service tag (802.1ah).
+pub const ETH_PBB: u16 = 0x88e7;
 /// EtherType of IPv6.
 pub const ETH_IPV6: u16 = 0x86dd;
 /// IP protocols with ports: TCP, UDP, SCTP.
@@ -38,6 +42,10 @@ pub enum Prerequisite {
     Ports,
     /// ICMP or ICMPv6, not a later fragment.
     Icmp,
+    /// MPLS.
+    Mpls,
+    /// PBB (802.1ah).
+    Pbb,
     /// A neighbour solicitation or advertisement.
     Nd,
     /// A neighbour solicitation.
@@ -52,6 +60,7 @@ impl Field {
     pub const fn prerequisite(self) -> Prerequisite {
         match self {
             Self::InPort
+            | Self::InPhyPort
             | Self::Metadata
             | Self::TunId
             | Self::TunSrc
@@ -63,13 +72,33 @@ impl Field {
             | Self::TunFlags
             | Self::EthDst
             | Self::EthSrc
-            | Self::EthType => Prerequisite::None,
+            | Self::EthType
+            | Self::Reg0
+            | Self::Reg1
+            | Self::Reg2
+            | Self::Reg3
+            | Self::Reg4
+            | Self::Reg5
+            | Self::Reg6
+            | Self::Reg7
+            | Self::Reg8
+            | Self::Reg9
+            | Self::Reg10
+            | Self::Reg11
+            | Self::Reg12
+            | Self::Reg13
+            | Self::Reg14
+            | Self::Reg15 => Prerequisite::None,
             Self::VlanVid | Self::VlanPcp | Self::VlanTci => Prerequisite::Vlan,
             Self::IpProto | Self::IpDscp | Self::IpEcn | Self::IpTtl | Self::IpFrag => {
                 Prerequisite::Ip
             }
             Self::Ipv4Src | Self::Ipv4Dst => Prerequisite::Ipv4,
-            Self::Ipv6Src | Self::Ipv6Dst | Self::Ipv6Label => Prerequisite::Ipv6,
+            Self::MplsLabel | Self::MplsTc | Self::MplsBos | Self::MplsTtl => Prerequisite::Mpls,
+            Self::PbbIsid => Prerequisite::Pbb,
+            Self::Ipv6Src | Self::Ipv6Dst | Self::Ipv6Label | Self::Ipv6Exthdr => {
+                Prerequisite::Ipv6
+            }
             Self::TpSrc | Self::TpDst | Self::TcpFlags => Prerequisite::Ports,
             Self::IcmpType | Self::IcmpCode => Prerequisite::Icmp,
             Self::ArpOp | Self::ArpSpa | Self::ArpTpa | Self::ArpSha | Self::ArpTha => {
@@ -86,7 +115,13 @@ impl Field {
     pub const fn settable(self) -> bool {
         !matches!(
             self,
-            Self::InPort | Self::EthType | Self::IpProto | Self::IpFrag | Self::TcpFlags
+            Self::InPort
+                | Self::InPhyPort
+                | Self::Ipv6Exthdr
+                | Self::EthType
+                | Self::IpProto
+                | Self::IpFrag
+                | Self::TcpFlags
         )
     }
 
@@ -104,6 +139,23 @@ impl Field {
                 | Self::TunTos
                 | Self::TunTtl
                 | Self::TunFlags
+                | Self::InPhyPort
+                | Self::Reg0
+                | Self::Reg1
+                | Self::Reg2
+                | Self::Reg3
+                | Self::Reg4
+                | Self::Reg5
+                | Self::Reg6
+                | Self::Reg7
+                | Self::Reg8
+                | Self::Reg9
+                | Self::Reg10
+                | Self::Reg11
+                | Self::Reg12
+                | Self::Reg13
+                | Self::Reg14
+                | Self::Reg15
         )
     }
 }
@@ -122,6 +174,8 @@ impl Prerequisite {
                 wc.0.eth_type.set(u16::MAX);
                 match self {
                     Self::Arp => eth == ETH_ARP,
+                    Self::Mpls => ETH_MPLS.contains(&eth),
+                    Self::Pbb => eth == ETH_PBB,
                     Self::Ipv4 => eth == ETH_IPV4,
                     Self::Ipv6 => eth == ETH_IPV6,
                     Self::Ip => eth == ETH_IPV4 || eth == ETH_IPV6,

@@ -1,7 +1,9 @@
 //! Flow tables.
 
 pub mod classifier;
+pub mod group;
 pub mod linear;
+pub mod meter;
 pub mod pipeline;
 pub mod rule;
 mod timeouts;

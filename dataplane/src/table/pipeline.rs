@@ -4,6 +4,8 @@
 //! the clone and publishes it; workers go on with the snapshot that they have.
 
 use super::classifier::Classifier;
+use super::group::{GROUP_ANY, GroupTable};
+use super::meter::MeterTable;
 use super::rule::{FLAG_CHECK_OVERLAP, FLAG_RESET_COUNTS, Rule, RuleStats};
 use super::timeouts::{Timed, Timeouts, has_timeout};
 use super::validate::{self, FlowModError};
@@ -99,9 +101,6 @@ pub struct FlowMod {
     pub out_group: u32,
 }
 
-/// `OFPG_ANY`.
-pub const GROUP_ANY: u32 = u32::MAX;
-
 impl Default for FlowMod {
     fn default() -> Self {
         Self {
@@ -189,6 +188,10 @@ pub enum RemovedReason {
     HardTimeout,
     /// Deleted by a flow-mod.
     Delete,
+    /// The group that it sent to was removed.
+    GroupDelete,
+    /// The meter that it used was removed.
+    MeterDelete,
 }
 
 /// A rule that went.
@@ -222,13 +225,21 @@ pub struct Pipeline {
     timeouts: Arc<Mutex<Timeouts>>,
     /// Rules that have a timeout.
     timed: usize,
+    groups: Arc<GroupTable>,
+    meters: Arc<MeterTable>,
 }
 
 impl Default for Pipeline {
     /// Table 0 exists from the start, so that misses are counted.
     fn default() -> Self {
         let tables = vec![Some(Arc::new(Table::default()))];
-        Self { tables, timeouts: Arc::default(), timed: 0 }
+        Self {
+            tables,
+            timeouts: Arc::default(),
+            timed: 0,
+            groups: Arc::default(),
+            meters: Arc::default(),
+        }
     }
 }
 
@@ -242,6 +253,18 @@ impl Pipeline {
     /// Tables that exist, by number.
     pub fn tables(&self) -> impl Iterator<Item = (u8, &Arc<Table>)> {
         self.tables.iter().enumerate().filter_map(|(i, t)| Some((i as u8, t.as_ref()?)))
+    }
+
+    /// The groups.
+    #[must_use]
+    pub fn groups(&self) -> &GroupTable {
+        &self.groups
+    }
+
+    /// The meters.
+    #[must_use]
+    pub fn meters(&self) -> &MeterTable {
+        &self.meters
     }
 
     /// Number of rules.

@@ -16,6 +16,33 @@ pub const FLAG_NO_PKT_COUNTS: u16 = 8;
 /// `OFPFF_NO_BYT_COUNTS`.
 pub const FLAG_NO_BYT_COUNTS: u16 = 16;
 
+/// Packets and bytes, of a group or a bucket; workers add, anybody reads.
+#[derive(Debug, Default)]
+pub struct Counts {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counts {
+    /// Adds packets and bytes.
+    pub fn add(&self, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Packets.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets.load(Ordering::Relaxed)
+    }
+
+    /// Bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// Counters of a rule; workers add, anybody reads.
 #[derive(Debug, Default)]
 pub struct RuleStats {

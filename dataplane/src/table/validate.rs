@@ -110,7 +110,7 @@ fn check_action(known: &mut Match, action: &Action) -> Result<(), FlowModError> 
                 return Err(FlowModError::Inconsistent { field: *field, needs });
             }
         }
-        Action::DecTtl => {}
+        _ => {}
     }
     Ok(())
 }

@@ -303,6 +303,7 @@ fn format_action(action: &Action, matching: &Match) -> String {
             }
             format!("set_field:{}->{name}", value::format(*field, *value, *mask))
         }
+        other => format!("{other:?}"),
     }
 }
 

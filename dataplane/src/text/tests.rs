@@ -321,7 +321,7 @@ proptest! {
         let tagged = apply.iter().chain(&write).any(|a| matches!(a, Action::PushVlan(_)));
         prop_assume!(!tagged || apply.iter().chain(&write).all(plain));
         prop_assume!(apply.iter().chain(&write).filter(|a| !plain(a)).count() < 2);
-        let i = Instructions { apply, clear, write, metadata, goto_table };
+        let i = Instructions { apply, clear, write, metadata, goto_table, ..Instructions::default() };
         let text = format_actions(&i, &Match::default());
         let again = add(&format!("actions={text}")).unwrap().instructions;
         prop_assert_eq!(i, again, "{}", text);

@@ -86,6 +86,7 @@ fn notation(field: Field) -> Notation {
         | Field::IcmpType
         | Field::IcmpCode
         | Field::ArpOp => Notation::Decimal,
+        _ => Notation::Hex(1),
     }
 }
 

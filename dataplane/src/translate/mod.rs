@@ -21,6 +21,7 @@ use crate::flow::{FlowKey, Mask};
 use crate::state::{Bridge, Datapath, OfPort, Port, PortId, PortKind};
 use crate::table::Rule;
 use crate::table::pipeline::TableStats;
+use crate::table::rule::Counts;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct Decision {
     pub wildcards: Mask,
     /// Rules that the packet counts for.
     pub rules: Box<[Arc<Rule>]>,
+    /// Groups and buckets that the packet counts for.
+    pub counts: Box<[Arc<Counts>]>,
     /// Tables that the packet was looked up in, and whether it matched a rule.
     pub tables: Box<[(Arc<TableStats>, bool)]>,
     /// FDB entries that were looked up.
@@ -57,6 +60,16 @@ impl Decision {
     pub fn is_current(&self, dp: &Datapath) -> bool {
         self.epoch == dp.epoch && self.fdb.iter().all(FdbDep::is_current)
     }
+}
+
+/// Where a packet goes on that was taken apart anew, because it has headers now that its key did not
+/// have (a label or a PBB header was removed). Equal ones share a number, [`FlowKey::recirc`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// The port that the packet came in by.
+    pub in_port: PortId,
+    /// Metadata, registers and tunnel fields as they were; of other fields nothing.
+    pub key: FlowKey,
 }
 
 /// How rules are found: the tests put a simpler way in place of the classifier.
@@ -249,6 +262,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
             Action::PopVlan => self.pop_vlan(),
             Action::SetField { field, value, mask } => self.set_field(*field, *value, *mask),
             Action::DecTtl => return Ok(self.dec_ttl()),
+            _ => {}
         }
         Ok(Flow::Continue)
     }
@@ -373,6 +387,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
             drop: dropped.then(|| self.drop.unwrap_or(DropReason::NoOutput)),
             wildcards: self.wildcards,
             rules: self.rules.into(),
+            counts: Box::default(),
             tables: self.tables.into(),
             fdb: self.fdb,
             learned: self.learned,
