@@ -1,0 +1,1 @@
+//! OpenFlow's structures and the packet path's, one made of the other.
