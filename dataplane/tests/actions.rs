@@ -174,7 +174,10 @@ fn fields_that_a_frame_does_not_have_are_refused() {
         (Spec::new(true, L4::Icmp).build(), Field::NdTarget),
         (frames::arp(), Field::Ipv4Src),
         (frames::arp(), Field::IpTtl),
-        (Spec::new(false, L4::Tcp).build(), Field::EthType),
+        (Spec::new(false, L4::Tcp).build(), Field::TcpFlags),
+        (Spec::new(false, L4::Tcp).build(), Field::MplsLabel),
+        (Spec::new(false, L4::Tcp).build(), Field::PbbIsid),
+        (frames::arp(), Field::IpProto),
         (Spec::new(false, L4::Tcp).build(), Field::InPort),
     ];
     for (frame, field) in cases {

@@ -151,8 +151,13 @@ fn ipv6_extension_headers() {
     // Out of order; the same twice.
     let to_hop: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0];
     let hop_last: &[u8] = &[17, 0, 0, 0, 0, 0, 0, 0];
-    assert_eq!(chain(44, &[to_hop, hop_last]).4, 16 | 64 | 256);
-    assert_eq!(chain(0, &[to_hop, hop_last]).4, 64 | 128);
+    assert_eq!(chain(44, &[to_hop, hop_last]).4, 16 | 256);
+    assert_eq!(chain(0, &[to_hop, hop_last]).4, 64 | 128 | 256);
+    // Two destination options are expected, the first before, the second behind the others.
+    let to = |next: u8| vec![next, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(chain(60, &[&to(43), &to(60), &to(17)]).4, 8 | 32);
+    assert_eq!(chain(43, &[&to(60), &to(60), &to(60), &to(17)]).4, 8 | 32 | 128);
+    assert_eq!(chain(43, &[&to(44), &to(43), &to(17)]).4, 32 | 16 | 128 | 256);
     // No next header, and ESP.
     assert_eq!(chain(59, &[]), (59, 0, 0, 0, 1));
     assert_eq!(chain(50, &[]), (50, 0, 0, 0, 2));
@@ -190,10 +195,10 @@ fn neighbour_options() {
 #[test]
 fn mpls_labels() {
     let (key, layout) = key_of(&ethernet(0x8847, &[0, 1, 0, 64, 0, 2, 1, 64, 0x45, 0, 0, 0]));
-    assert_eq!(key.mpls.map(|l| l.get()), [0x0001_0040, 0x0002_0140]);
+    assert_eq!(key.mpls.map(|l| l.get()), [0x0001_0040, 0x0002_0140, 0]);
     assert_eq!((key.ip_proto, layout.l3), (0, 0));
     let (key, _) = key_of(&ethernet(0x8848, &[0, 1, 1, 64, 0, 2, 1, 64]));
-    assert_eq!(key.mpls.map(|l| l.get()), [0x0001_0140, 0]);
+    assert_eq!(key.mpls.map(|l| l.get()), [0x0001_0140, 0, 0]);
 }
 
 #[test]

@@ -52,13 +52,15 @@ fn seeds() -> Vec<Vec<u8>> {
         f.splice(54..54, [header, last].concat());
         all.push(f);
     }
-    // SNAP, MPLS.
+    // SNAP, MPLS, PBB.
     let mut snap = Spec::new(false, L4::Tcp).build();
     snap.splice(12..14, [0, 80, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]);
     all.push(snap);
     let mut mpls = udp;
     mpls.splice(12..14, [0x88, 0x47, 0, 1, 0, 64, 0, 1, 1, 64]);
-    all.push(mpls);
+    let mut pbb = mpls.clone();
+    pbb.splice(0..0, [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xe7, 0, 0, 0, 9]);
+    all.extend([mpls, pbb]);
     all
 }
 
@@ -98,7 +100,16 @@ fn mutate(frame: &mut Vec<u8>, r: &mut Random) {
 
 /// Steps of one field or tag each.
 fn steps() -> Vec<Step> {
-    let mut all = vec![Step::PopVlan, Step::PushVlan { tpid: 0x8100, tci: 5 }];
+    let mut all = vec![
+        Step::PopVlan,
+        Step::PushVlan { tpid: 0x8100, tci: 5 },
+        Step::PushMpls { ethertype: 0x8847, lse: 0x0001_0140 },
+        Step::PopMpls { ethertype: 0x86dd },
+        Step::PushPbb { itag: 9 },
+        Step::PopPbb,
+        Step::CopyTtl { out: true },
+        Step::CopyTtl { out: false },
+    ];
     for field in Field::ALL.iter().filter(|f| f.settable() && !f.beside_frame()) {
         let value = 0x5555_aaaa_0f0f_1234_9876_5432_1111_2222;
         all.push(Step::Set { field: *field, value, mask: u128::MAX });

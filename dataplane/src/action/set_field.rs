@@ -11,7 +11,7 @@ use crate::flow::extract::network_type;
 use crate::flow::key::VLAN_PRESENT;
 use crate::flow::{Field, Layout};
 use crate::packet::{Checksum, Packet};
-use crate::wire::{arp, at, at_mut, be16, ethernet, icmp, ipv4, ipv6, ports};
+use crate::wire::{arp, at, at_mut, be16, ethernet, icmp, ipv4, ipv6, mpls, ports};
 
 /// Sets the bits of `field` that `mask` selects to those of `value`.
 ///
@@ -33,9 +33,9 @@ pub fn set_field(
 
 /// Bits to set: `value` has none outside `mask`.
 #[derive(Clone, Copy)]
-struct Set {
-    value: u128,
-    mask: u128,
+pub(super) struct Set {
+    pub(super) value: u128,
+    pub(super) mask: u128,
 }
 
 impl Set {
@@ -45,7 +45,12 @@ impl Set {
 
     /// Writes into the `N` bytes at `offset` and returns what that adds to a checksum whose words
     /// count from `base`; 0 if nothing changes.
-    fn write<const N: usize>(self, data: &mut [u8], base: usize, offset: usize) -> Option<u32> {
+    pub(super) fn write<const N: usize>(
+        self,
+        data: &mut [u8],
+        base: usize,
+        offset: usize,
+    ) -> Option<u32> {
         let bytes = at_mut::<N>(data, base + offset)?;
         let (value, mask) = (self.value.to_be_bytes(), self.mask.to_be_bytes());
         let mut delta = 0;
@@ -88,7 +93,19 @@ fn edit(p: &mut Packet, layout: &mut Layout, field: Field, set: Set) -> Option<(
         Field::TpSrc | Field::TpDst => port(p, layout, field, set),
         Field::IcmpType | Field::IcmpCode => icmp(p, layout, field, set),
         Field::NdTarget | Field::NdSll | Field::NdTll => nd(p, layout, field, set),
+        Field::EthType => eth_type(p, layout, set),
+        Field::MplsLabel => mpls_entry(p, layout, set.shifted(mpls::LABEL_SHIFT)),
+        Field::MplsTc => mpls_entry(p, layout, set.shifted(mpls::TC_SHIFT)),
+        Field::MplsBos => mpls_entry(p, layout, set.shifted(mpls::BOTTOM.trailing_zeros())),
+        Field::MplsTtl => mpls_entry(p, layout, set),
+        Field::PbbIsid => {
+            let is_pbb = layout.ethertype(p.data())? == ethernet::PBB;
+            is_pbb.then(|| set.write::<4>(p.data_mut(), layout.l2_len(), 0))?.map(drop)
+        }
+        Field::IpProto => ip_proto(p, layout, set),
+        // What the frame does not say, and what says how a packet was cut or is to be read.
         Field::InPort
+        | Field::InPhyPort
         | Field::Metadata
         | Field::TunId
         | Field::TunSrc
@@ -98,12 +115,85 @@ fn edit(p: &mut Packet, layout: &mut Layout, field: Field, set: Set) -> Option<(
         | Field::TunTos
         | Field::TunTtl
         | Field::TunFlags
-        | Field::EthType
-        | Field::IpProto
         | Field::IpFrag
-        | Field::TcpFlags => None,
-        _ => None,
+        | Field::TcpFlags
+        | Field::Ipv6Exthdr
+        | Field::Reg0
+        | Field::Reg1
+        | Field::Reg2
+        | Field::Reg3
+        | Field::Reg4
+        | Field::Reg5
+        | Field::Reg6
+        | Field::Reg7
+        | Field::Reg8
+        | Field::Reg9
+        | Field::Reg10
+        | Field::Reg11
+        | Field::Reg12
+        | Field::Reg13
+        | Field::Reg14
+        | Field::Reg15 => None,
     }
+}
+
+/// Only the type changes; what it says of the bytes behind it may be wrong. A frame that is still to be
+/// cut is refused: nobody could find its headers any more.
+fn eth_type(p: &mut Packet, layout: &mut Layout, set: Set) -> Option<()> {
+    if p.offload.gso.is_some() {
+        return None;
+    }
+    let place = match layout.ethertype(p.data())? {
+        t if t >= ethernet::TYPE_MIN => layout.l2_len() - 2,
+        // 802.2: the type is in the SNAP header, if there is one.
+        _ => {
+            ethernet::snap_type(p.data(), layout.l2_len())?;
+            layout.l2_len() + ethernet::SNAP_LEN - 2
+        }
+    };
+    set.write::<2>(p.data_mut(), place, 0)?;
+    layout.find_network(p.data());
+    Some(())
+}
+
+fn mpls_entry(p: &mut Packet, layout: &Layout, set: Set) -> Option<()> {
+    let ethertype = layout.ethertype(p.data())?;
+    if !matches!(ethertype, ethernet::MPLS | ethernet::MPLS_MULTICAST) {
+        return None;
+    }
+    set.write::<4>(p.data_mut(), layout.l2_len(), 0).map(drop)
+}
+
+/// The number is part of the pseudo-header, so the checksum in the transport header follows, wherever
+/// the old protocol has it. Refused where the old protocol is still needed: for a frame that is to be
+/// cut, and for a later fragment over IPv6, whose protocol is not known.
+fn ip_proto(p: &mut Packet, layout: &mut Layout, set: Set) -> Option<()> {
+    if p.offload.gso.is_some() {
+        return None;
+    }
+    let t = transport(p, layout);
+    let delta = if let Some(l3) = network(p, layout, ethernet::IPV4) {
+        let delta = set.write::<1>(p.data_mut(), l3, ipv4::PROTO)?;
+        update(p.data_mut(), l3 + ipv4::CHECKSUM, delta)?;
+        delta
+    } else {
+        let l3 = network(p, layout, ethernet::IPV6)?;
+        let payload = l3 + ipv6::HEADER_LEN;
+        let h = ipv6::Ipv6(at(p.data(), l3)?);
+        let x = ipv6::extensions(h.next_header(), p.data().get(payload..)?)?;
+        if x.later {
+            return None;
+        }
+        let place = x.named_at.map_or(l3 + ipv6::NEXT_HEADER, |at| payload + at);
+        // In the pseudo-header the number is the low byte of a word.
+        set.write::<1>(p.data_mut(), place - 1, 1)?
+    };
+    // ICMP has no pseudo-header in IPv4.
+    if let Some(t) = t.filter(|t| t.proto != ipv4::ICMP) {
+        t.update(p, delta, Covers::Address)?;
+    }
+    layout.find_network(p.data());
+    Some(())
 }
 
 fn vlan(p: &mut Packet, set: Set) -> Option<()> {
@@ -319,7 +409,7 @@ impl Transport {
 }
 
 /// Updates a complemented Internet checksum: HC' = ~(~HC + ~m + m').
-fn update(data: &mut [u8], field: usize, delta: u32) -> Option<()> {
+pub(super) fn update(data: &mut [u8], field: usize, delta: u32) -> Option<()> {
     if delta != 0 {
         let sum = at_mut::<2>(data, field)?;
         *sum = (!add(!u16::from_be_bytes(*sum), delta)).to_be_bytes();

@@ -4,7 +4,7 @@
 //! same packets. Every header is read by one bounds check and then as an array; no input panics.
 
 use super::key::{FRAG_ANY, FRAG_LATER, FlowKey, VLAN_PRESENT, Vlan};
-use crate::wire::{arp, at, be16, ethernet, icmp, ipv4, ipv6, ports};
+use crate::wire::{arp, at, be16, ethernet, icmp, ipv4, ipv6, mpls, pbb, ports};
 
 /// Where a frame's headers start, in bytes from its first byte; 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,10 +12,33 @@ pub struct Layout {
     /// Bytes of VLAN tags behind the MAC addresses (4 each) that were parsed or pushed. Extraction
     /// stops at a third tag, as Open vSwitch does.
     pub vlan_len: u16,
-    /// Network header (IPv4, IPv6, ARP).
+    /// Network header (IPv4, IPv6, ARP); 0 behind MPLS and PBB, whose inside is not looked at.
     pub l3: u16,
     /// Transport header, where the key's transport fields were read from.
     pub l4: u16,
+}
+
+impl Layout {
+    /// First byte behind the Ethernet header and the VLAN tags: there are the MPLS label stack and the
+    /// I-TAG, if the EtherType before it says so.
+    #[must_use]
+    pub fn l2_len(&self) -> usize {
+        ethernet::HEADER_LEN + usize::from(self.vlan_len)
+    }
+
+    /// The EtherType behind the VLAN tags, as it stands in the frame (below 0x0600: a length).
+    #[must_use]
+    pub fn ethertype(&self, frame: &[u8]) -> Option<u16> {
+        be16(frame, self.l2_len() - 2)
+    }
+
+    /// Finds network and transport header anew, after an edit of what is behind the VLAN tags.
+    pub(crate) fn find_network(&mut self, frame: &[u8]) {
+        (self.l3, self.l4) = (0, 0);
+        if let Some(ethertype) = self.ethertype(frame) {
+            network(frame, self.l2_len(), ethertype, &mut FlowKey::default(), self);
+        }
+    }
 }
 
 /// Reads the key of `frame` into `key`, whose packet fields must be zero (metadata, tunnel fields and
@@ -46,6 +69,19 @@ pub fn extract(frame: &[u8], key: &mut FlowKey) -> Layout {
         l3 += ethernet::TAG_LEN;
         layout.vlan_len += ethernet::TAG_LEN as u16;
     }
+    network(frame, l3, ethertype, key, &mut layout);
+    layout
+}
+
+/// Reads what is behind the Ethernet header and its tags, at `l3`.
+#[inline]
+fn network(
+    frame: &[u8],
+    mut l3: usize,
+    mut ethertype: u16,
+    key: &mut FlowKey,
+    layout: &mut Layout,
+) {
     if ethertype < ethernet::TYPE_MIN {
         ethertype = match ethernet::snap_type(frame, l3) {
             Some(t) => {
@@ -58,13 +94,13 @@ pub fn extract(frame: &[u8], key: &mut FlowKey) -> Layout {
     key.eth_type = ethertype.into();
 
     match ethertype {
-        ethernet::IPV4 => ip4(frame, l3, key, &mut layout),
-        ethernet::IPV6 => ip6(frame, l3, key, &mut layout),
-        ethernet::ARP | ethernet::RARP => arp(frame, l3, key, &mut layout),
+        ethernet::IPV4 => ip4(frame, l3, key, layout),
+        ethernet::IPV6 => ip6(frame, l3, key, layout),
+        ethernet::ARP | ethernet::RARP => arp(frame, l3, key, layout),
         ethernet::MPLS | ethernet::MPLS_MULTICAST => mpls(frame, l3, key),
+        ethernet::PBB => pbb(frame, l3, key),
         _ => {}
     }
-    layout
 }
 
 /// Offsets in a layout are 16 bits wide; a header beyond them (a chain of extension headers in a
@@ -214,16 +250,21 @@ fn arp(frame: &[u8], l3: usize, key: &mut FlowKey, layout: &mut Layout) {
 }
 
 fn mpls(frame: &[u8], l3: usize, key: &mut FlowKey) {
-    /// "Bottom of stack" in a label stack entry (RFC 3032 section 2.1).
-    const BOTTOM: u32 = 0x100;
     for (i, entry) in key.mpls.iter_mut().enumerate() {
-        let Some(lse) = at::<4>(frame, l3 + 4 * i) else {
+        let Some(read) = mpls::entry(frame, l3 + mpls::LEN * i) else {
             return;
         };
-        *entry = (*lse).into();
-        if entry.get() & BOTTOM != 0 {
+        entry.set(read);
+        if read & mpls::BOTTOM != 0 {
             return;
         }
+    }
+}
+
+/// The I-SID is in the key; the customer's frame is not looked at before `pop_pbb`.
+fn pbb(frame: &[u8], l3: usize, key: &mut FlowKey) {
+    if let Some(itag) = at::<{ pbb::ITAG_LEN }>(frame, l3) {
+        key.pbb.set(u32::from_be_bytes(*itag) & pbb::ISID);
     }
 }
 

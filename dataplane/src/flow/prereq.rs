@@ -110,18 +110,14 @@ impl Field {
         }
     }
 
-    /// Whether an action may set the field. Those that say what a packet is may not be set.
+    /// Whether an action may set the field: all but where the packet came in, and what says how it was
+    /// cut or is to be read. (OpenFlow 1.3.5 section 7.2.5 has metadata written by its instruction only;
+    /// Open vSwitch sets it as well.)
     #[must_use]
     pub const fn settable(self) -> bool {
         !matches!(
             self,
-            Self::InPort
-                | Self::InPhyPort
-                | Self::Ipv6Exthdr
-                | Self::EthType
-                | Self::IpProto
-                | Self::IpFrag
-                | Self::TcpFlags
+            Self::InPort | Self::InPhyPort | Self::Ipv6Exthdr | Self::IpFrag | Self::TcpFlags
         )
     }
 

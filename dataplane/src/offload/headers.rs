@@ -2,7 +2,7 @@
 
 use super::{get16, put16};
 use crate::packet::Checksum;
-use crate::wire::checksum;
+use crate::wire::{checksum, ethernet, mpls, pbb};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -36,6 +36,17 @@ impl Headers {
     #[must_use]
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let (l3, ethertype) = network_offset(frame)?;
+        Self::parse_network(frame, l3, ethertype)
+    }
+
+    /// The same, and behind MPLS and PBB headers too.
+    #[must_use]
+    pub fn parse_encapsulated(frame: &[u8]) -> Option<Self> {
+        let (l3, ethertype) = inner_network_offset(frame)?;
+        Self::parse_network(frame, l3, ethertype)
+    }
+
+    fn parse_network(frame: &[u8], l3: usize, ethertype: u16) -> Option<Self> {
         match ethertype {
             ETHERTYPE_IPV4 => {
                 let ip = frame.get(l3..l3 + 20)?;
@@ -103,7 +114,12 @@ impl Headers {
 
 /// Position and EtherType of what follows the Ethernet header and its VLAN tags (two at most).
 pub(crate) fn network_offset(frame: &[u8]) -> Option<(usize, u16)> {
-    let mut at = 12;
+    network_offset_from(frame, 0)
+}
+
+/// The same of the Ethernet frame that begins at `start` of `frame`.
+fn network_offset_from(frame: &[u8], start: usize) -> Option<(usize, u16)> {
+    let mut at = start + 12;
     for _ in 0..3 {
         let ethertype = frame.get(at..at + 2).map(|b| get16(b, 0))?;
         if !ETHERTYPE_VLAN.contains(&ethertype) {
@@ -112,6 +128,33 @@ pub(crate) fn network_offset(frame: &[u8]) -> Option<(usize, u16)> {
         at += 4;
     }
     None
+}
+
+/// Whether the frame is one of MPLS or PBB, by the EtherType behind its VLAN tags.
+pub(super) fn is_encapsulated(frame: &[u8]) -> bool {
+    let encapsulations = [ethernet::MPLS, ethernet::MPLS_MULTICAST, ethernet::PBB];
+    network_offset(frame).is_some_and(|(_, ethertype)| encapsulations.contains(&ethertype))
+}
+
+/// [`network_offset`] of what MPLS and PBB headers carry. Behind MPLS the version tells what it is, as
+/// no EtherType does.
+fn inner_network_offset(frame: &[u8]) -> Option<(usize, u16)> {
+    let mut start = 0;
+    loop {
+        let (at, ethertype) = network_offset_from(frame, start)?;
+        match ethertype {
+            ethernet::PBB => start = at + pbb::ITAG_LEN,
+            ethernet::MPLS | ethernet::MPLS_MULTICAST => {
+                let l3 = mpls::stack_end(frame, at)?;
+                return match frame.get(l3)? >> 4 {
+                    4 => Some((l3, ETHERTYPE_IPV4)),
+                    6 => Some((l3, ETHERTYPE_IPV6)),
+                    _ => None,
+                };
+            }
+            _ => return Some((at, ethertype)),
+        }
+    }
 }
 
 /// The state of a checksum that the sender's stack left unfinished, which shows in that the field

@@ -16,7 +16,17 @@ pub(crate) use headers::network_offset;
 pub use headers::{Headers, ecn_decapsulate, partial_checksum};
 pub use segment::{Scratch, SegmentError, Segments, header_len, segment};
 
+use crate::packet::Packet;
 use crate::wire::checksum;
+
+/// Whether a long frame must be cut here before it goes to a kernel. A `virtio_net_hdr` says where the
+/// transport header is, but not that MPLS or PBB headers come before IP; the kernel would take the frame
+/// and lose it where it has to be cut.
+#[inline]
+#[must_use]
+pub fn needs_software_segmentation(packet: &Packet) -> bool {
+    packet.offload.gso.is_some() && headers::is_encapsulated(packet.data())
+}
 
 /// Finishes a checksum as `virtio_net_hdr` describes it: the one's complement sum from `start` to
 /// the frame's end goes to `start + offset`. A result of zero is written as 0xffff, which is the

@@ -41,7 +41,7 @@ pub fn header_len(frame: &[u8], gso: &Gso) -> Result<usize, SegmentError> {
 }
 
 fn parse(frame: &[u8], gso: &Gso) -> Result<(Headers, usize), SegmentError> {
-    let h = Headers::parse(frame).ok_or(SegmentError::BadHeaders)?;
+    let h = Headers::parse_encapsulated(frame).ok_or(SegmentError::BadHeaders)?;
     let transport = match (gso.kind, h.v6) {
         (GsoKind::TcpV4, false) | (GsoKind::TcpV6, true) => h.tcp_len(frame),
         (GsoKind::UdpL4, _) => (h.proto == UDP && h.l4 + 8 <= frame.len()).then_some(8),

@@ -29,6 +29,8 @@ pub const QINQ: u16 = 0x88a8;
 pub const MPLS: u16 = 0x8847;
 /// MPLS with an upstream-assigned label (RFC 5332).
 pub const MPLS_MULTICAST: u16 = 0x8848;
+/// The I-TAG of provider backbone bridges (IEEE 802.1Q section 9.7).
+pub const PBB: u16 = 0x88e7;
 /// An 802.2 frame without SNAP, in flow keys (Open vSwitch `FLOW_DL_TYPE_NONE`).
 pub const NONE: u16 = 0x05ff;
 

@@ -32,7 +32,7 @@ pub const NO_NEXT: u8 = 59;
 /// Destination options.
 pub const DESTINATION: u8 = 60;
 
-/// `OFPIEH_*` (OpenFlow 1.3 section 7.2.3.8): "no next header" seen.
+/// `OFPIEH_*` (OpenFlow 1.3.5 section 7.2.3.8): "no next header" seen.
 pub const IEH_NONEXT: u16 = 1;
 /// ESP seen.
 pub const IEH_ESP: u16 = 2;
@@ -44,7 +44,7 @@ pub const IEH_DEST: u16 = 8;
 pub const IEH_FRAG: u16 = 16;
 /// Routing header seen.
 pub const IEH_ROUTER: u16 = 32;
-/// Hop-by-hop options seen.
+/// Hop-by-hop options seen, as the first extension header.
 pub const IEH_HOP: u16 = 64;
 /// A header came more often than it should.
 pub const IEH_UNREP: u16 = 128;
@@ -99,6 +99,8 @@ pub struct Extensions {
     pub proto: u8,
     /// Bytes of the extension headers.
     pub len: usize,
+    /// Offset of the byte that says `proto` in the last extension header; `None`: in the fixed header.
+    pub named_at: Option<usize>,
     /// It is a fragment.
     pub fragment: bool,
     /// It is a fragment other than the first.
@@ -140,7 +142,10 @@ fn walk(next: u8, payload: &[u8]) -> Option<Extensions> {
             NO_NEXT => (IEH_NONEXT, 8),
             _ => return Some(x),
         };
-        if order < place {
+        // Hop-by-hop options are only taken for such where they come first; elsewhere they are out of
+        // order, and a second one is a repetition besides.
+        let misplaced = flag == IEH_HOP && place != 0;
+        if order < place || misplaced {
             x.flags |= IEH_UNSEQ;
         }
         place = place.max(order);
@@ -148,7 +153,9 @@ fn walk(next: u8, payload: &[u8]) -> Option<Extensions> {
         if x.flags & flag != 0 && (flag != IEH_DEST || dests > 2) {
             x.flags |= IEH_UNREP;
         }
-        x.flags |= flag;
+        if !misplaced {
+            x.flags |= flag;
+        }
         if matches!(x.proto, ESP | NO_NEXT) {
             return Some(x);
         }
@@ -176,6 +183,7 @@ fn walk(next: u8, payload: &[u8]) -> Option<Extensions> {
         }
         x.routed |= x.proto == ROUTING && h[3] != 0;
         x.proto = h[0];
+        x.named_at = Some(x.len);
         x.len += len;
     }
 }

@@ -10,6 +10,8 @@ pub mod ethernet;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mpls;
+pub mod pbb;
 pub mod ports;
 pub mod vxlan;
 
