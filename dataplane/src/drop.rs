@@ -62,6 +62,12 @@ reasons! {
     TtlExpired => "ttl-expired",
     /// action that does not fit the packet, such as a transport field of a fragment
     BadAction => "bad-action",
+    /// above the rate of a meter's drop band
+    Meter => "meter",
+    /// for the controllers, but as many packets with the same reason were waiting as may
+    PacketInQueueFull => "packet-in-queue-full",
+    /// from a controller (packet-out), but as many were waiting as may
+    PacketOutQueueFull => "packet-out-queue-full",
     /// NORMAL: VLAN not admitted by the ingress port
     VlanNotAllowed => "vlan-not-allowed",
     /// NORMAL: 802.1D reserved destination address (01:80:c2:00:00:0x)

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Number of a port in the datapath, unique over all bridges and never reused while the switch runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -205,6 +205,9 @@ pub struct Bridge {
     pub fdb: Arc<Fdb>,
     /// Flow tables.
     pub pipeline: Arc<Pipeline>,
+    /// Every packet is treated by NORMAL, whatever the flow tables say: the bridge is standalone and
+    /// has lost its controllers.
+    pub fail_open: bool,
 }
 
 impl Bridge {
@@ -247,9 +250,19 @@ impl Datapath {
 #[derive(Debug, Default)]
 pub struct Shared(pub ArcSwap<Datapath>);
 
+fn since_start() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
 /// Milliseconds since the process first asked, from 1 (so that 0 can mean "never").
 #[must_use]
 pub fn clock_ms() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1
+    since_start().as_millis() as u64 + 1
+}
+
+/// The same clock in nanoseconds, for meters.
+#[must_use]
+pub fn clock_ns() -> u64 {
+    since_start().as_nanos() as u64
 }

@@ -4,6 +4,8 @@
 //! One thread owns a [`Switch`]. Every change ends in `Switch::publish`, which gives the snapshot
 //! the next epoch; the packet path is never stopped.
 
+use crate::action::Action;
+use crate::drop::DropReason;
 use crate::fdb::{Fdb, FdbConfig};
 use crate::port::vxlan::{VxlanReceiver, VxlanTransmitter};
 use crate::port::{Receive, Transmit};
@@ -11,9 +13,10 @@ use crate::state::{
     Bridge, BridgeId, Datapath, OfPort, Port, PortFlags, PortId, PortKind, Shared, VlanConfig,
     clock_ms,
 };
-use crate::stats::{PortCounters, PortStats, SwitchStats};
+use crate::stats::{PortCounters, PortStats, SwitchStats, WorkerCounters};
 use crate::table::pipeline::{FlowMod, FlowModOutcome, Pipeline};
 use crate::table::{FlowModError, Removed};
+use crate::upcall::{PacketIns, PacketOut, Upcalls};
 use crate::vtep::{TunnelTable, UnderlayRoute};
 use crate::worker::{Command, Handle, RxId, spawn};
 use std::collections::BTreeMap;
@@ -85,6 +88,9 @@ pub struct Stats {
 /// See the module.
 pub struct Switch {
     shared: Arc<Shared>,
+    upcalls: Arc<Upcalls>,
+    /// What the control thread itself drops.
+    counters_here: WorkerCounters,
     next: Datapath,
     workers: Vec<Handle>,
     next_port: u32,
@@ -118,12 +124,14 @@ impl Switch {
     /// # Errors
     /// When a thread cannot be started.
     pub fn new(workers: usize) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let (shared, upcalls) = (Arc::new(Shared::default()), Arc::new(Upcalls::default()));
         let workers = (0..workers.max(1))
-            .map(|i| spawn(i, Arc::clone(&shared)))
+            .map(|i| spawn(i, Arc::clone(&shared), Arc::clone(&upcalls)))
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
             shared,
+            upcalls,
+            counters_here: WorkerCounters::default(),
             next: Datapath::default(),
             workers,
             next_port: 0,
@@ -171,6 +179,7 @@ impl Switch {
             ports: Vec::new(),
             fdb: Arc::new(Fdb::new(fdb)),
             pipeline: Arc::new(Pipeline::default()),
+            fail_open: false,
         })));
         self.publish();
         Ok(id)
@@ -383,10 +392,58 @@ impl Switch {
         }
     }
 
-    /// Commits, and waits until no worker works with anything older (a turn, microseconds).
+    /// Commits, and waits until no worker works with anything older, and all packet-outs are sent
+    /// (a turn, microseconds). From then on every frame that is received meets the new state.
     pub fn barrier(&mut self) {
         self.commit();
-        self.sync();
+        for worker in &self.workers {
+            worker.barrier(self.next.epoch);
+        }
+    }
+
+    /// Sends a controller's packet. Packet-outs of a bridge are done in their order, and see all
+    /// flow-mods before them where they run flow tables or groups. False if too many wait already
+    /// ([`crate::worker::MAX_PACKET_OUTS`]): it is dropped and counted, as is one for a bridge that
+    /// does not exist.
+    pub fn packet_out(&mut self, bridge: BridgeId, out: PacketOut) -> bool {
+        // A packet that only goes to ports needs nothing of what is staged.
+        let plain = |a: &Action| match a {
+            Action::Output(output) => output.port != OfPort::TABLE,
+            Action::Group(_) | Action::Resubmit { .. } => false,
+            _ => true,
+        };
+        if !out.actions.iter().all(plain) {
+            self.commit();
+        }
+        let worker = &self.workers[bridge.0 as usize % self.workers.len()];
+        let sent = worker.packet_out(bridge, Box::new(out));
+        if !sent {
+            self.counters_here.dropped(DropReason::PacketOutQueueFull, 1);
+        }
+        sent
+    }
+
+    /// The packets that wait for controllers. Ends when none does; if it is dropped before, the
+    /// waker is rung again.
+    pub fn packet_ins(&self) -> PacketIns<'_> {
+        self.upcalls.drain()
+    }
+
+    /// Says what wakes the control thread when packets for controllers come. Once; later calls
+    /// change nothing.
+    pub fn set_waker(&self, waker: Arc<mio::Waker>) {
+        self.upcalls.set_waker(waker);
+    }
+
+    /// Makes a bridge treat every packet by NORMAL instead of its flow tables, or by its tables
+    /// again; at once.
+    pub fn set_fail_open(&mut self, bridge: BridgeId, fail_open: bool) {
+        if let Some(Some(b)) = self.next.bridges.get_mut(bridge.0 as usize)
+            && b.fail_open != fail_open
+        {
+            Arc::make_mut(b).fail_open = fail_open;
+            self.publish();
+        }
     }
 
     /// What happened to flows and ports since the last call, for those who tell controllers of it.
@@ -418,6 +475,7 @@ impl Switch {
             let sum = stats.ports.entry(*id).or_default();
             counters.iter().for_each(|c| sum.add(c));
         }
+        stats.switch.add(&self.counters_here);
         for worker in &self.workers {
             stats.switch.add(&worker.counters);
         }

@@ -1,22 +1,63 @@
-//! Executes the steps of a decision on a frame.
+//! Executes the steps of a decision on a frame. Queues, controllers and clocks are the caller's: see
+//! [`Sink`].
 //!
 //! A frame that has been queued on a port is never edited again: ports share it by its index until
 //! the turn's end. An editing step behind an output goes on with a copy.
 
 use super::list::Step;
+use super::mpls::{pop_mpls, push_mpls};
+use super::pbb::{pop_pbb, push_pbb};
 use super::set_field::set_field;
+use super::ttl::{copy_ttl, remark_dscp};
 use crate::drop::DropReason;
 use crate::flow::Layout;
+use crate::offload;
 use crate::packet::{Packet, Pool};
 use crate::port::TxItem;
 use crate::state::PortId;
+use crate::table::meter::{Meter, Verdict};
+use crate::translate::Frozen;
+use crate::upcall::ToController;
 use crate::wire::{at_mut, be16, ethernet};
+use std::sync::Arc;
 
-/// Runs `steps` on `packets[packet]` and hands every output to `out`. Copies are taken from `pool`
-/// and pushed to `packets`. `layout` is the frame's, `hash` its flow's ([`crate::flow::hash()`]).
+/// Where the steps hand things to.
+pub trait Sink {
+    /// A frame for a port; it stays as it is until the turn's end.
+    fn output(&mut self, port: PortId, item: TxItem);
+
+    /// A packet for the controllers; it may be edited once this returns.
+    fn controller(&mut self, to: &Arc<ToController>, packet: &Packet);
+
+    /// `packets[packet]` is to be taken apart again and goes on as `frozen` says. Nobody else needs it.
+    fn recirculate(&mut self, packet: u32, frozen: &Arc<Frozen>);
+
+    /// The time for meters, in nanoseconds of [`crate::state::clock_ns`].
+    fn now_ns(&mut self) -> u64;
+}
+
+/// A closure takes what goes to ports, as benches and tests want it; the rest is lost, and meters
+/// stand at the beginning of time.
+impl<F: FnMut(PortId, TxItem)> Sink for F {
+    fn output(&mut self, port: PortId, item: TxItem) {
+        self(port, item);
+    }
+
+    fn controller(&mut self, _: &Arc<ToController>, _: &Packet) {}
+
+    fn recirculate(&mut self, _: u32, _: &Arc<Frozen>) {}
+
+    fn now_ns(&mut self) -> u64 {
+        0
+    }
+}
+
+/// Runs `steps` on `packets[packet]` and hands to `out` what comes of it. Copies are taken from
+/// `pool` and pushed to `packets`. `layout` is the frame's, `hash` its flow's
+/// ([`crate::flow::hash()`]).
 ///
-/// On an error the outputs handed out so far stay valid, and the steps behind it are not run; an
-/// error within [`Step::Sub`] ends only those, and is reported at the end.
+/// On an error (a meter's drop is one) what was handed out so far stays valid, and the steps behind
+/// it are not run; an error within [`Step::Sub`] ends only those, and is reported at the end.
 ///
 /// # Panics
 /// If `packet` is not an index into `packets`.
@@ -27,7 +68,7 @@ pub fn apply(
     hash: u32,
     packets: &mut Vec<Packet>,
     pool: &mut Pool,
-    out: &mut impl FnMut(PortId, TxItem),
+    out: &mut impl Sink,
 ) -> Result<(), DropReason> {
     Run { hash, packets, pool, out }.run(steps, packet as usize, layout, false)
 }
@@ -39,7 +80,7 @@ struct Run<'a, O> {
     out: &'a mut O,
 }
 
-impl<O: FnMut(PortId, TxItem)> Run<'_, O> {
+impl<O: Sink> Run<'_, O> {
     /// `shared`: `packets[current]` is queued, or still needed as it is, and must not be edited.
     fn run(
         &mut self,
@@ -50,34 +91,60 @@ impl<O: FnMut(PortId, TxItem)> Run<'_, O> {
     ) -> Result<(), DropReason> {
         let mut failed = Ok(());
         for (i, step) in all.iter().enumerate() {
+            // Most steps are outputs; what edits the frame asks for one of its own first.
             match step {
                 Step::Output { port, tunnel } => {
                     shared = true;
                     let tunnel = tunnel.clone();
-                    (self.out)(*port, TxItem { packet: current as u32, hash: self.hash, tunnel });
+                    self.out
+                        .output(*port, TxItem { packet: current as u32, hash: self.hash, tunnel });
+                    continue;
+                }
+                Step::Controller(to) => {
+                    self.out.controller(to, &self.packets[current]);
+                    continue;
                 }
                 Step::Sub(steps) => {
                     // Nobody needs the frame as it is behind the last step.
                     shared |= i + 1 < all.len();
                     failed = failed.and(self.run(steps, current, layout, shared));
+                    continue;
                 }
-                Step::PushVlan { tpid, tci } => {
-                    push_vlan(self.own(&mut current, &mut shared), &mut layout, *tpid, *tci)?;
-                }
-                Step::PopVlan => pop_vlan(self.own(&mut current, &mut shared), &mut layout)?,
-                Step::Set { field, value, mask } => {
-                    set_field(
-                        self.own(&mut current, &mut shared),
-                        &mut layout,
-                        *field,
-                        *value,
-                        *mask,
-                    )?;
-                }
+                Step::Meter(meter) => match self.meter(meter, current) {
+                    Verdict::Pass => continue,
+                    Verdict::Drop => return Err(DropReason::Meter),
+                    Verdict::Remark(levels) => {
+                        let p = self.own(&mut current, &mut shared);
+                        remark_dscp(p, &mut layout, levels)?;
+                        continue;
+                    }
+                },
                 _ => {}
+            }
+            let p = self.own(&mut current, &mut shared);
+            match step {
+                Step::PushVlan { tpid, tci } => push_vlan(p, &mut layout, *tpid, *tci)?,
+                Step::PopVlan => pop_vlan(p, &mut layout)?,
+                Step::Set { field, value, mask } => {
+                    set_field(p, &mut layout, *field, *value, *mask)?;
+                }
+                Step::PushMpls { ethertype, lse } => push_mpls(p, &mut layout, *ethertype, *lse)?,
+                Step::PopMpls { ethertype } => pop_mpls(p, &mut layout, *ethertype)?,
+                Step::PushPbb { itag } => push_pbb(p, &mut layout, *itag)?,
+                Step::PopPbb => pop_pbb(p, &mut layout)?,
+                Step::CopyTtl { out } => copy_ttl(p, &layout, *out)?,
+                // What edits it on its next round must not be a frame that was queued.
+                Step::Recirculate(frozen) => self.out.recirculate(current as u32, frozen),
+                Step::Output { .. } | Step::Controller(_) | Step::Sub(_) | Step::Meter(_) => {}
             }
         }
         failed
+    }
+
+    /// Runs the packet by a meter, as the packets that it will be on the wire.
+    fn meter(&mut self, meter: &Meter, current: usize) -> Verdict {
+        let p = &self.packets[current];
+        meter.run(segments(p), p.len() as u64, self.out.now_ns())
     }
 
     /// The packet to edit: a copy from here on if the current one is shared.
@@ -89,6 +156,15 @@ impl<O: FnMut(PortId, TxItem)> Run<'_, O> {
         }
         &mut self.packets[*current]
     }
+}
+
+/// Packets that a frame is on the wire.
+fn segments(p: &Packet) -> u64 {
+    let Some(gso) = p.offload.gso else { return 1 };
+    // A frame whose headers are not what they should be is dropped where it is to be cut.
+    let header = offload::header_len(p.data(), &gso).unwrap_or(0);
+    let payload = p.len().saturating_sub(header);
+    payload.div_ceil(usize::from(gso.size.max(1))).max(1) as u64
 }
 
 /// Pushes a tag behind the MAC addresses.

@@ -1,5 +1,6 @@
 //! Flow tables.
 
+mod bucket;
 pub mod classifier;
 pub mod group;
 pub mod linear;

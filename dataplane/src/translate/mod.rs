@@ -18,7 +18,7 @@ use crate::action::{Action, Instructions, Step};
 use crate::drop::DropReason;
 use crate::fdb::{FdbDep, Learned};
 use crate::flow::{FlowKey, Mask};
-use crate::state::{Bridge, Datapath, OfPort, Port, PortId, PortKind};
+use crate::state::{Bridge, BridgeId, Datapath, OfPort, Port, PortId, PortKind};
 use crate::table::Rule;
 use crate::table::pipeline::TableStats;
 use crate::table::rule::Counts;
@@ -49,6 +49,8 @@ pub struct Decision {
     pub fdb: SmallVec<[FdbDep; 2]>,
     /// FDB entries of the packet's source address, to be refreshed by each packet.
     pub learned: SmallVec<[Arc<Learned>; 1]>,
+    /// Patch ports that the packet passed: the one that it left by, and its peer.
+    pub patches: Box<[(PortId, PortId)]>,
     /// Epoch of the datapath.
     pub epoch: u64,
 }
@@ -121,6 +123,7 @@ pub fn translate_by(lookup: &impl Lookup, dp: &Datapath, key: &FlowKey, now_ms: 
         tables: Vec::new(),
         fdb: SmallVec::new(),
         learned: SmallVec::new(),
+        patches: Vec::new(),
         lookups: 0,
         depth: 0,
     };
@@ -130,6 +133,20 @@ pub fn translate_by(lookup: &impl Lookup, dp: &Datapath, key: &FlowKey, now_ms: 
         walk.drop = Some(DropReason::TooManyHops);
     }
     walk.finish()
+}
+
+/// Works out what becomes of a controller's packet (stand-in).
+#[must_use]
+pub fn translate_actions(
+    dp: &Datapath,
+    key: &FlowKey,
+    bridge: BridgeId,
+    in_port: OfPort,
+    actions: &[Action],
+    now_ms: u64,
+) -> Decision {
+    let _ = (bridge, in_port, actions);
+    translate(dp, key, now_ms)
 }
 
 /// The whole translation is given up.
@@ -167,6 +184,7 @@ struct Walk<'a, L> {
     tables: Vec<(Arc<TableStats>, bool)>,
     fdb: SmallVec<[FdbDep; 2]>,
     learned: SmallVec<[Arc<Learned>; 1]>,
+    patches: Vec<(PortId, PortId)>,
     lookups: u32,
     depth: u32,
 }
@@ -320,7 +338,10 @@ impl<'a, L: Lookup> Walk<'a, L> {
             self.note(DropReason::TxLinkDown);
         } else {
             match &port.kind {
-                PortKind::Patch(Some(peer)) => return self.patch(*peer),
+                PortKind::Patch(Some(peer)) => {
+                    self.patches.push((id, *peer));
+                    return self.patch(*peer);
+                }
                 PortKind::Patch(None) => self.note(DropReason::TxNoPort),
                 PortKind::Vxlan(config) => match self.tunnel(port, config) {
                     Some(tunnel) => self.push_output(id, Some(tunnel)),
@@ -391,6 +412,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
             tables: self.tables.into(),
             fdb: self.fdb,
             learned: self.learned,
+            patches: self.patches.into(),
             epoch: self.dp.epoch,
         }
     }

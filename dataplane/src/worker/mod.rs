@@ -5,122 +5,48 @@
 //! they queued. One round over one port's batch is a *turn*; at its end every queue is flushed, the
 //! buffers go back to the pool and the counters are added to the rules.
 //!
-//! A worker shares nothing that it writes, but for counters. It loads the datapath's snapshot once
-//! a turn. Commands from the control thread come by a channel, with a wake-up through the poll.
+//! A worker shares nothing that it writes, but for counters, meters and the queues to the
+//! controllers. It loads the datapath's snapshot once a round over its ports, and shows in its
+//! [`Progress`] which one it works with. Commands from the control thread come by a channel, with a
+//! wake-up through the poll; packets from controllers are such commands.
 
+mod handle;
+mod packet_out;
+mod progress;
+mod sink;
 mod sticky;
 
+pub use handle::{Command, Handle, MAX_PACKET_OUTS, RxId, spawn};
+
+use self::progress::Progress;
+use self::sink::{Outlets, TxSlot};
 use self::sticky::Sticky;
 use crate::action::apply::apply;
 use crate::cache::Cache;
 use crate::drop::DropReason;
 use crate::flow::{self, FlowKey};
 use crate::packet::{Packet, Pool};
-use crate::port::{Receive, Received, RxBatch, Transmit, TxItem, TxReport};
-use crate::state::{Datapath, PortId, Shared, clock_ms};
-use crate::stats::{PortCounters, WorkerCounters};
+use crate::port::{Receive, Received, RxBatch, TxItem, TxReport};
+use crate::state::{BridgeId, Datapath, PortId, Shared, clock_ms};
+use crate::stats::WorkerCounters;
 use crate::too_big::{self, Limiter};
-use crossbeam_channel::{Receiver, Sender};
+use crate::upcall::{PacketOut, Upcalls};
+use crate::wire::ethernet;
+use crossbeam_channel::Receiver;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Frames taken from one port before the next one has its turn.
 const BUDGET: usize = 64;
-/// Token of the wake-up for commands.
-const WAKE: Token = Token(usize::MAX);
 /// Longest sleep: cached decisions age also when nothing comes in.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
-
-/// Identifies a receiving half within its worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RxId(pub usize);
-
-/// What the control thread asks of a worker.
-pub enum Command {
-    /// Start to receive.
-    AddReceiver(RxId, Box<dyn Receive>),
-    /// Stop to receive and drop the receiving half.
-    RemoveReceiver(RxId),
-    /// Count this port's frames here. Comes before anything is received from it or sent to it.
-    AddPort(PortId, Arc<PortCounters>),
-    /// Send this port's frames here; `None`: the port has no way out at present.
-    SetTransmitter(PortId, Option<Box<dyn Transmit>>),
-    /// Forget a port.
-    RemovePort(PortId),
-    /// Answer when everything before this has been done.
-    Sync(Sender<()>),
-    /// End the thread.
-    Stop,
-}
-
-/// The control thread's end of a worker.
-pub struct Handle {
-    commands: Sender<Command>,
-    waker: Waker,
-    thread: Option<std::thread::JoinHandle<()>>,
-    /// The worker's own counters.
-    pub counters: Arc<WorkerCounters>,
-}
-
-impl Handle {
-    /// Sends a command.
-    pub fn send(&self, command: Command) {
-        // Both ends fail only after the thread has ended, and then there is nothing to command.
-        let _ = self.commands.send(command);
-        let _ = self.waker.wake();
-    }
-
-    /// Waits until all commands sent so far are done, at most a second.
-    pub fn sync(&self) {
-        let (tx, rx) = crossbeam_channel::bounded(1);
-        self.send(Command::Sync(tx));
-        let _ = rx.recv_timeout(Duration::from_secs(1));
-    }
-
-    /// Whether the thread still runs.
-    #[must_use]
-    pub fn is_alive(&self) -> bool {
-        self.thread.as_ref().is_some_and(|t| !t.is_finished())
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.send(Command::Stop);
-        if let Some(t) = self.thread.take() {
-            let _ = t.join();
-        }
-    }
-}
-
-/// Starts a worker thread.
-///
-/// # Errors
-/// When the kernel gives no thread or no poll.
-pub fn spawn(index: usize, shared: Arc<Shared>) -> io::Result<Handle> {
-    let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKE)?;
-    let (commands, rx) = crossbeam_channel::unbounded();
-    let counters = Arc::new(WorkerCounters::default());
-    let mut worker = Worker::new(poll, shared, rx, Arc::clone(&counters));
-    let thread =
-        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run())?;
-    Ok(Handle { commands, waker, thread: Some(thread), counters })
-}
 
 struct RxSlot {
     receive: Box<dyn Receive>,
     ready: bool,
-}
-
-#[derive(Default)]
-struct TxSlot {
-    transmit: Option<Box<dyn Transmit>>,
-    queue: Vec<TxItem>,
-    counters: Option<Arc<PortCounters>>,
 }
 
 /// Where a packet of the turn came from, for answers to its sender.
@@ -135,8 +61,11 @@ struct Worker {
     poll: Poll,
     shared: Arc<Shared>,
     commands: Receiver<Command>,
+    progress: Arc<Progress>,
     receivers: Vec<Option<RxSlot>>,
     ready: Vec<usize>,
+    /// Packet-outs of the turn.
+    packet_outs: usize,
     turn: Turn,
 }
 
@@ -147,12 +76,10 @@ struct Turn {
     batch: RxBatch,
     packets: Vec<Packet>,
     origins: Vec<Origin>,
-    ports: Vec<TxSlot>,
-    queued: Vec<PortId>,
+    out: Outlets,
     report: TxReport,
     answers: Vec<(PortId, Packet)>,
     limiter: Limiter,
-    counters: Arc<WorkerCounters>,
     sticky: Option<Sticky>,
 }
 
@@ -162,6 +89,8 @@ impl Worker {
         shared: Arc<Shared>,
         commands: Receiver<Command>,
         counters: Arc<WorkerCounters>,
+        upcalls: Arc<Upcalls>,
+        progress: Arc<Progress>,
     ) -> Self {
         let turn = Turn {
             pool: Pool::default(),
@@ -169,15 +98,22 @@ impl Worker {
             batch: RxBatch::default(),
             packets: Vec::new(),
             origins: Vec::new(),
-            ports: Vec::new(),
-            queued: Vec::new(),
+            out: Outlets::new(counters, upcalls),
             report: TxReport::default(),
             answers: Vec::new(),
             limiter: Limiter::default(),
-            counters,
             sticky: None,
         };
-        Self { poll, shared, commands, receivers: Vec::new(), ready: Vec::new(), turn }
+        Self {
+            poll,
+            shared,
+            commands,
+            progress,
+            receivers: Vec::new(),
+            ready: Vec::new(),
+            packet_outs: 0,
+            turn,
+        }
     }
 
     fn run(&mut self) {
@@ -192,59 +128,97 @@ impl Worker {
                 return;
             }
             for event in &events {
-                if event.token() == WAKE {
-                    if !self.obey() {
-                        return;
-                    }
-                } else if let Some(Some(slot)) = self.receivers.get_mut(event.token().0)
+                if let Some(Some(slot)) = self.receivers.get_mut(event.token().0)
                     && !slot.ready
                 {
                     slot.ready = true;
                     self.ready.push(event.token().0);
                 }
             }
+            if !self.round() {
+                return;
+            }
             if events.is_empty() && self.ready.is_empty() {
                 self.turn.cache.maintain(clock_ms());
-            }
-            let datapath = self.shared.0.load();
-            let mut i = 0;
-            while i < self.ready.len() {
-                let index = self.ready[i];
-                let Some(slot) = &mut self.receivers[index] else {
-                    self.ready.swap_remove(i);
-                    continue;
-                };
-                let more = self.turn.run(&datapath, slot.receive.as_mut());
-                if more {
-                    i += 1;
-                } else {
-                    slot.ready = false;
-                    self.ready.swap_remove(i);
-                }
             }
         }
     }
 
+    /// The commands that have come, then a turn over each ready port, all by the same snapshot;
+    /// false when told to stop.
+    fn round(&mut self) -> bool {
+        self.progress.busy();
+        let shared = Arc::clone(&self.shared);
+        let datapath = shared.0.load();
+        self.progress.works_with(datapath.epoch);
+        // Also without a wake-up: what the snapshot speaks of was announced before it.
+        let go_on = self.obey(&datapath);
+        let mut i = 0;
+        while i < self.ready.len() && go_on {
+            let index = self.ready[i];
+            let Some(slot) = &mut self.receivers[index] else {
+                self.ready.swap_remove(i);
+                continue;
+            };
+            let more = self.turn.run(&datapath, slot.receive.as_mut());
+            if more {
+                i += 1;
+            } else {
+                slot.ready = false;
+                self.ready.swap_remove(i);
+            }
+        }
+        self.progress.idle();
+        go_on
+    }
+
     /// Does the commands that have come; false when told to stop.
-    fn obey(&mut self) -> bool {
+    fn obey(&mut self, datapath: &Datapath) -> bool {
         while let Ok(command) = self.commands.try_recv() {
+            if let Command::PacketOut(bridge, out) = command {
+                self.packet_out(datapath, bridge, *out);
+                continue;
+            }
+            self.finish_packet_outs(datapath);
             match command {
                 Command::AddReceiver(id, receive) => self.add_receiver(id, receive),
                 Command::RemoveReceiver(id) => self.remove_receiver(id),
                 Command::AddPort(port, counters) => {
-                    self.turn.slot(port).counters = Some(counters);
+                    self.turn.out.slot(port).counters = Some(counters);
                 }
                 Command::SetTransmitter(port, transmit) => {
-                    self.turn.slot(port).transmit = transmit;
+                    self.turn.out.slot(port).transmit = transmit;
                 }
-                Command::RemovePort(port) => *self.turn.slot(port) = TxSlot::default(),
+                Command::RemovePort(port) => *self.turn.out.slot(port) = TxSlot::default(),
+                Command::PacketOut(..) => {}
                 Command::Sync(done) => {
                     let _ = done.send(());
                 }
                 Command::Stop => return false,
             }
         }
+        self.finish_packet_outs(datapath);
         true
+    }
+
+    /// Packet-outs that came together make a turn, as frames of a port do.
+    fn packet_out(&mut self, datapath: &Datapath, bridge: BridgeId, out: PacketOut) {
+        let now = clock_ms();
+        if self.packet_outs == 0 {
+            self.turn.out.begin();
+        }
+        self.turn.packet_out(datapath, bridge, out, now);
+        self.packet_outs += 1;
+        if self.packet_outs >= BUDGET {
+            self.finish_packet_outs(datapath);
+        }
+    }
+
+    fn finish_packet_outs(&mut self, datapath: &Datapath) {
+        if self.packet_outs > 0 {
+            self.turn.finish(datapath, clock_ms());
+            self.progress.end_packet_outs(std::mem::take(&mut self.packet_outs));
+        }
     }
 
     fn add_receiver(&mut self, id: RxId, receive: Box<dyn Receive>) {
@@ -274,24 +248,10 @@ impl Worker {
 }
 
 impl Turn {
-    fn slot(&mut self, port: PortId) -> &mut TxSlot {
-        let i = port.0 as usize;
-        if self.ports.len() <= i {
-            self.ports.resize_with(i + 1, TxSlot::default);
-        }
-        &mut self.ports[i]
-    }
-
-    fn dropped(&self, port: PortId, reason: DropReason, n: u64) {
-        match self.ports.get(port.0 as usize).and_then(|s| s.counters.as_ref()) {
-            Some(c) => c.dropped(reason, n),
-            None => self.counters.dropped(reason, n),
-        }
-    }
-
     /// One turn over one receiver. True when the receiver has more.
     fn run(&mut self, datapath: &Datapath, receive: &mut dyn Receive) -> bool {
         let now = clock_ms();
+        self.out.begin();
         let mut batch = std::mem::take(&mut self.batch);
         let more = receive.receive(&mut self.pool, BUDGET, &mut batch).unwrap_or_else(|e| {
             // The control thread learns of a lost device by netlink; here it only means "nothing".
@@ -299,7 +259,7 @@ impl Turn {
             false
         });
         for (port, reason, n) in batch.drops.drain(..) {
-            self.dropped(port, reason, n);
+            self.out.dropped(port, reason, n);
         }
         let (frames, mut bytes) = (batch.frames.len(), 0);
         for received in batch.frames.drain(..) {
@@ -310,23 +270,18 @@ impl Turn {
             sticky.turn(frames, bytes, now);
         }
         self.batch = batch;
-        self.flush(datapath);
-        for p in self.packets.drain(..) {
-            self.pool.put(p);
-        }
-        self.origins.clear();
-        self.cache.flush_stats(now);
+        self.finish(datapath, now);
         self.cache.maintain(now);
         more
     }
 
     fn frame(&mut self, datapath: &Datapath, received: Received, now: u64) {
         let Received { packet, port, tunnel } = received;
-        if let Some(c) = self.ports.get(port.0 as usize).and_then(|s| s.counters.as_ref()) {
+        if let Some(c) = self.out.port_counters(port) {
             c.received(packet.len() as u64);
         }
-        if packet.len() < 14 {
-            self.dropped(port, DropReason::RxTooShort, 1);
+        if packet.len() < ethernet::HEADER_LEN {
+            self.out.dropped(port, DropReason::RxTooShort, 1);
             self.pool.put(packet);
             return;
         }
@@ -338,48 +293,60 @@ impl Turn {
         }
         let index = self.packets.len() as u32;
         let bytes = packet.len() as u64;
+        let origin = Origin { port, vlan: key.vlan[0] };
         self.packets.push(packet);
-        self.origins.push(Origin { port, vlan: key.vlan[0] });
+        self.origins.push(origin);
         let entry = self.cache.lookup(datapath, &key, now);
         let hash = flow::hash(&key);
-        let (ports, queued) = (&mut self.ports, &mut self.queued);
-        let mut missing = 0;
         let decision = self.cache.decision(entry);
-        let result = apply(
+        let done = apply(
             &decision.steps,
             index,
             layout,
             hash,
             &mut self.packets,
             &mut self.pool,
-            &mut |to: PortId, item| match ports.get_mut(to.0 as usize) {
-                Some(slot) if slot.counters.is_some() => {
-                    if slot.queue.is_empty() {
-                        queued.push(to);
-                    }
-                    slot.queue.push(item);
-                }
-                _ => missing += 1,
-            },
+            &mut self.out,
         );
+        self.out.passed(&decision.patches, bytes);
         let reason = decision.drop;
         self.cache.account(entry, bytes);
-        // Copies made on the way come from the same place.
-        let origin = self.origins[index as usize];
+        self.settle(origin, done, reason);
+    }
+
+    /// Counts what was dropped of a packet, and makes its copies come from where it came from.
+    fn settle(
+        &mut self,
+        origin: Origin,
+        done: Result<(), DropReason>,
+        decided: Option<DropReason>,
+    ) {
         self.origins.resize(self.packets.len(), origin);
+        let missing = self.out.take_missing();
         if missing > 0 {
-            self.dropped(port, DropReason::TxNoPort, missing);
+            self.out.dropped(origin.port, DropReason::TxNoPort, missing);
         }
-        if let Some(reason) = result.err().or(reason) {
-            self.dropped(port, reason, 1);
+        if let Some(reason) = done.err().or(decided) {
+            self.out.dropped(origin.port, reason, 1);
         }
+    }
+
+    /// Ends a turn: sends what it queued, gives the buffers back, adds up what it counted.
+    fn finish(&mut self, datapath: &Datapath, now: u64) {
+        self.flush(datapath);
+        for p in self.packets.drain(..) {
+            self.pool.put(p);
+        }
+        self.origins.clear();
+        self.cache.flush_stats(now);
+        self.out.counters.cache(&self.cache.stats(), self.cache.len());
     }
 
     /// Sends what the turn queued, then the answers to frames that were too big.
     fn flush(&mut self, datapath: &Datapath) {
-        for i in 0..self.queued.len() {
-            let to = self.queued[i];
-            let slot = &mut self.ports[to.0 as usize];
+        for i in 0..self.out.queued.len() {
+            let to = self.out.queued[i];
+            let slot = &mut self.out.ports[to.0 as usize];
             self.report.clear();
             match &mut slot.transmit {
                 Some(t) => t.send(&self.packets, &slot.queue, &mut self.report),
@@ -394,7 +361,7 @@ impl Turn {
                 self.answer_too_big(packet, mtu);
             }
         }
-        self.queued.clear();
+        self.out.queued.clear();
         while let Some((to, packet)) = self.answers.pop() {
             self.send_answer(datapath, to, packet);
         }
@@ -409,16 +376,16 @@ impl Turn {
             Some(mut answer) => {
                 restore_tag(&mut answer, origin.vlan);
                 self.answers.push((origin.port, answer));
-                self.counters.too_big_sent();
+                self.out.counters.too_big_sent();
             }
-            None => self.counters.too_big_suppressed(),
+            None => self.out.counters.too_big_suppressed(),
         }
     }
 
     fn send_answer(&mut self, datapath: &Datapath, to: PortId, packet: Packet) {
         let up = datapath.port(to).is_some_and(|p| p.flags.link_up && !p.flags.down);
         self.report.clear();
-        if let Some(slot) = self.ports.get_mut(to.0 as usize).filter(|_| up)
+        if let Some(slot) = self.out.ports.get_mut(to.0 as usize).filter(|_| up)
             && let Some(t) = &mut slot.transmit
         {
             let item = TxItem { packet: 0, hash: 0, tunnel: None };

@@ -54,6 +54,7 @@ pub(crate) fn datapath() -> Datapath {
             ports: of,
             fdb: Arc::new(Fdb::default()),
             pipeline: Arc::default(),
+            fail_open: false,
         })));
     }
     for (id, (bridge, ofport, kind, vlan)) in ports.into_iter().enumerate() {
