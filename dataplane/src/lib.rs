@@ -28,6 +28,7 @@ pub mod flow;
 pub mod offload;
 pub mod packet;
 pub mod port;
+mod retired;
 pub mod state;
 pub mod stats;
 pub mod switch;

@@ -9,12 +9,16 @@ use crate::drop::DropReason;
 use crate::fdb::{Fdb, FdbConfig};
 use crate::port::vxlan::{VxlanReceiver, VxlanTransmitter};
 use crate::port::{Receive, Transmit};
+use crate::retired::Retired;
 use crate::state::{
     Bridge, BridgeId, Datapath, OfPort, Port, PortFlags, PortId, PortKind, Shared, VlanConfig,
     clock_ms,
 };
 use crate::stats::{PortCounters, PortStats, SwitchStats, WorkerCounters};
+use crate::table::group::{GroupMod, GroupModError};
+use crate::table::meter::{MeterMod, MeterModError};
 use crate::table::pipeline::{FlowMod, FlowModOutcome, Pipeline};
+use crate::table::rule::FLAG_SEND_FLOW_REM;
 use crate::table::{FlowModError, Removed};
 use crate::upcall::{PacketIns, PacketOut, Upcalls};
 use crate::vtep::{TunnelTable, UnderlayRoute};
@@ -103,6 +107,7 @@ pub struct Switch {
     underlay: Vec<UnderlayRoute>,
     /// `next` differs from what is published.
     dirty: bool,
+    retired: Retired,
     events: Vec<Event>,
 }
 
@@ -141,6 +146,7 @@ impl Switch {
             vxlan: BTreeMap::new(),
             underlay: Vec::new(),
             dirty: false,
+            retired: Retired::start()?,
             events: Vec::new(),
         })
     }
@@ -344,12 +350,15 @@ impl Switch {
         };
         let mut pipeline = (*b.pipeline).clone();
         let now = clock_ms();
-        let outcomes = mods
+        let mut outcomes = mods
             .iter()
             .enumerate()
             .map(|(i, m)| pipeline.apply(m, now).map_err(|e| (i, e)))
             .collect::<Result<Vec<_>, _>>()?;
         Arc::make_mut(b).pipeline = Arc::new(pipeline);
+        for outcome in &mut outcomes {
+            self.tell(bridge, std::mem::take(&mut outcome.told));
+        }
         self.publish();
         Ok(outcomes)
     }
@@ -364,8 +373,51 @@ impl Switch {
         bridge: BridgeId,
         m: &FlowMod,
     ) -> Result<FlowModOutcome, FlowModError> {
-        self.staged(bridge, |p, now| p.apply(m, now))
-            .unwrap_or_else(|| Ok(FlowModOutcome::default()))
+        let Some(done) = self.staged(bridge, |p, now| p.apply(m, now)) else {
+            return Ok(FlowModOutcome::default());
+        };
+        let mut outcome = done?;
+        self.tell(bridge, std::mem::take(&mut outcome.told));
+        Ok(outcome)
+    }
+
+    /// Does one group-mod, as [`Self::flow_mod`] does a flow-mod. Rules whose group goes, go with it.
+    ///
+    /// # Errors
+    /// What the groups refuse; then nothing of it was done.
+    pub fn group_mod(&mut self, bridge: BridgeId, m: &GroupMod) -> Result<(), GroupModError> {
+        let Some(done) = self.staged(bridge, |p, _| p.apply_group(m)) else { return Ok(()) };
+        self.tell(bridge, done?);
+        Ok(())
+    }
+
+    /// Does one meter-mod, as [`Self::flow_mod`] does a flow-mod. Rules whose meter goes, go with it.
+    ///
+    /// # Errors
+    /// What the meters refuse; then nothing of it was done.
+    pub fn meter_mod(&mut self, bridge: BridgeId, m: &MeterMod) -> Result<(), MeterModError> {
+        let Some(done) = self.staged(bridge, |p, _| p.apply_meter(m)) else { return Ok(()) };
+        self.tell(bridge, done?);
+        Ok(())
+    }
+
+    /// Keeps the configuration of a table (`None`: of all), which means nothing in OpenFlow 1.3.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn table_mod(
+        &mut self,
+        bridge: BridgeId,
+        table: Option<u8>,
+        config: u32,
+    ) -> Result<(), FlowModError> {
+        self.staged(bridge, |p, _| p.set_table_config(table, config)).unwrap_or(Ok(()))
+    }
+
+    /// Notes which rules went, for [`Self::take_events`].
+    fn tell(&mut self, bridge: BridgeId, removed: Vec<Removed>) {
+        let wanted = removed.into_iter().filter(|r| r.rule.flags & FLAG_SEND_FLOW_REM != 0);
+        self.events.extend(wanted.map(|removed| Event::FlowRemoved { bridge, removed }));
     }
 
     /// Changes a bridge's pipeline without publishing it; `None` where there is no such bridge.
@@ -454,17 +506,18 @@ impl Switch {
     /// Once a second: flows whose time is over, MAC addresses not heard of.
     pub fn tick(&mut self) {
         let now = clock_ms();
-        let mut changed = false;
-        for bridge in self.next.bridges.iter_mut().flatten() {
+        for at in 0..self.next.bridges.len() {
+            let Some(bridge) = &mut self.next.bridges[at] else { continue };
             bridge.fdb.expire(now);
             if bridge.pipeline.has_expired(now) {
-                let bridge = Arc::make_mut(bridge);
-                changed |= !Arc::make_mut(&mut bridge.pipeline).expire(now).is_empty();
+                let id = bridge.id;
+                let removed = Arc::make_mut(&mut Arc::make_mut(bridge).pipeline).expire(now);
+                self.dirty |= !removed.is_empty();
+                self.tell(id, removed);
             }
         }
-        if changed {
-            self.publish();
-        }
+        self.commit();
+        self.retired.drop_unused();
     }
 
     /// Sums of all counters.
@@ -490,7 +543,7 @@ impl Switch {
     fn publish(&mut self) {
         self.next.epoch += 1;
         self.dirty = false;
-        self.shared.0.store(Arc::new(self.next.clone()));
+        self.retired.add(self.shared.0.swap(Arc::new(self.next.clone())));
     }
 
     fn tunnels_changed(&mut self) {

@@ -174,7 +174,7 @@ impl Reconciler {
             .switch
             .flow_mods(id, &mods)
             .map_err(|(i, e)| anyhow::anyhow!("{}{e}", at(&flows[i])))?;
-        let changed = outcomes.iter().map(|o| o.added + o.modified + o.removed.len()).sum();
+        let changed = outcomes.iter().map(|o| o.added + o.modified + o.removed).sum();
         Ok(FlowModReply { changed })
     }
 

@@ -37,7 +37,7 @@ pub fn hash_key(seed: u64, words: &[u64; KEY_WORDS]) -> u64 {
 }
 
 /// Words of a mask that are not zero, with their places: the cheap form for hashing and comparing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CompactMask(Box<[(u8, u64)]>);
 
 impl CompactMask {
@@ -46,6 +46,27 @@ impl CompactMask {
     pub fn new(mask: &super::Mask) -> Self {
         let words = mask.0.words().iter().enumerate();
         Self(words.filter(|(_, w)| **w != 0).map(|(i, w)| (i as u8, *w)).collect())
+    }
+
+    /// The places and bits of its words, by place.
+    pub fn words(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.0.iter().map(|(i, bits)| (usize::from(*i), *bits))
+    }
+
+    /// The bits of `words` that matter, word by word.
+    #[inline]
+    pub fn values(&self, words: &[u64; KEY_WORDS]) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|(i, bits)| words[usize::from(*i)] & bits)
+    }
+
+    /// Whether every bit of `other` is also in this mask.
+    #[must_use]
+    pub fn covers(&self, other: &super::Mask) -> bool {
+        let mut left = *other.0.words();
+        for (i, bits) in self.words() {
+            left[i] &= !bits;
+        }
+        left.iter().all(|w| *w == 0)
     }
 
     /// Hash of the bits of `words` that matter.

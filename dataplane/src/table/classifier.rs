@@ -14,8 +14,10 @@
 
 use super::rule::Rule;
 use super::trie::Trie;
-use crate::flow::hash::{CompactMask, random_seed};
-use crate::flow::{FlowKey, Mask, Match};
+use crate::flow::compact::Comparison;
+use crate::flow::hash::{CompactMask, hash_key, random_seed};
+use crate::flow::{CompactMatch, FlowKey, Mask, Match};
+use hashbrown::HashTable;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -42,10 +44,16 @@ impl Priorities {
         if let Ok(at) = self.0.binary_search_by_key(&Reverse(high), |p| Reverse(p.0)) {
             let page = Arc::make_mut(&mut self.0[at].1);
             page[usize::from(low)] -= 1;
-            if page.iter().all(|n| *n == 0) {
+            if page[usize::from(low)] == 0 && page.iter().all(|n| *n == 0) {
                 self.0.remove(at);
             }
         }
+    }
+
+    fn has(&self, priority: u16) -> bool {
+        let [high, low] = priority.to_be_bytes();
+        let at = self.0.binary_search_by_key(&Reverse(high), |p| Reverse(p.0));
+        at.is_ok_and(|at| self.0[at].1[usize::from(low)] != 0)
     }
 
     fn max(&self) -> Option<u16> {
@@ -59,8 +67,7 @@ impl Priorities {
 #[derive(Clone, Debug)]
 struct Subtable {
     mask: Mask,
-    compact: CompactMask,
-    max_priority: u16,
+    compact: Arc<CompactMask>,
     priorities: Priorities,
     rules: Trie,
 }
@@ -69,32 +76,55 @@ impl Subtable {
     fn new(mask: &Mask) -> Self {
         Self {
             mask: *mask,
-            compact: CompactMask::new(mask),
-            max_priority: 0,
+            compact: Arc::new(CompactMask::new(mask)),
             priorities: Priorities::default(),
             rules: Trie::default(),
         }
     }
 
+    fn hash(&self, seed: u64, key: &FlowKey) -> u64 {
+        self.compact.hash(seed, key.words())
+    }
+
+    fn matches(&self, rule: &Rule, key: &FlowKey) -> bool {
+        self.compact.values(key.words()).eq(rule.matching.values().iter().copied())
+    }
+
     /// Rules whose masked key equals that of `key`, highest priority first.
-    fn get(&self, seed: u64, key: &FlowKey) -> &[Arc<Rule>] {
-        let hash = self.compact.hash(seed, key.words());
-        self.rules.get(hash, |rule| self.compact.equal(rule.matching.key.words(), key.words()))
+    fn get(&self, seed: u64, key: &FlowKey) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.get(self.hash(seed, key)).filter(|rule| self.matches(rule, key))
     }
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Classifier {
-    /// By `max_priority`, descending.
+    /// In no order: what names a subtable is its place here.
     subtables: Vec<Arc<Subtable>>,
+    /// Highest priority and place of each subtable, by priority, highest first.
+    order: Vec<(u16, u32)>,
+    /// Places of the subtables, to be found by mask.
+    by_mask: Arc<HashTable<u32>>,
     len: usize,
     seed: u64,
 }
 
+/// Where a walk over the rules stands; see [`Classifier::walk`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    subtable: usize,
+    hash: u64,
+}
+
 impl Default for Classifier {
     fn default() -> Self {
-        Self { subtables: Vec::new(), len: 0, seed: random_seed() }
+        Self {
+            subtables: Vec::new(),
+            order: Vec::new(),
+            by_mask: Arc::default(),
+            len: 0,
+            seed: random_seed(),
+        }
     }
 }
 
@@ -120,12 +150,13 @@ impl Classifier {
     /// The rule of highest priority that matches `key`; which bits decided is added to `wc`.
     pub fn lookup(&self, key: &FlowKey, wc: &mut Mask) -> Option<&Arc<Rule>> {
         let mut best: Option<&Arc<Rule>> = None;
-        for subtable in &self.subtables {
-            if best.is_some_and(|b| b.priority >= subtable.max_priority) {
+        for (max_priority, at) in &self.order {
+            if best.is_some_and(|b| b.priority >= *max_priority) {
                 break;
             }
+            let subtable = &self.subtables[*at as usize];
             subtable.compact.add_to(wc);
-            if let Some(rule) = subtable.get(self.seed, key).first()
+            if let Some(rule) = subtable.get(self.seed, key).next()
                 && best.is_none_or(|b| rule.priority > b.priority)
             {
                 best = Some(rule);
@@ -137,28 +168,31 @@ impl Classifier {
     /// The rule with exactly this match and priority.
     #[must_use]
     pub fn find(&self, matching: &Match, priority: u16) -> Option<&Arc<Rule>> {
-        let subtable = self.subtables.iter().find(|s| s.mask == matching.mask)?;
-        subtable.get(self.seed, &matching.key).iter().find(|r| r.priority == priority)
+        let subtable = &self.subtables[self.place(&matching.mask)?];
+        subtable.get(self.seed, &matching.key).find(|r| r.priority == priority)
+    }
+
+    /// The match as a rule keeps it: its mask is that of the rules that look at the same bits.
+    #[must_use]
+    pub fn compact(&self, matching: &Match) -> CompactMatch {
+        match self.place(&matching.mask) {
+            None => CompactMatch::from(matching),
+            Some(at) => CompactMatch::with_mask(Arc::clone(&self.subtables[at].compact), matching),
+        }
     }
 
     /// Adds a rule; gives back the one with the same match and priority that it replaces.
     pub fn insert(&mut self, rule: Arc<Rule>) -> Option<Arc<Rule>> {
-        let mask = &rule.matching.mask;
-        let at = self.subtables.iter().position(|s| s.mask == *mask).unwrap_or_else(|| {
-            self.subtables.push(Arc::new(Subtable::new(mask)));
-            self.subtables.len() - 1
-        });
+        let Match { key, mask } = rule.matching.expand();
+        let at = self.place(&mask).unwrap_or_else(|| self.add_subtable(&mask));
         let priority = rule.priority;
         let subtable = Arc::make_mut(&mut self.subtables[at]);
-        let hash = subtable.compact.hash(self.seed, rule.matching.key.words());
+        let hash = subtable.hash(self.seed, &key);
         let old = subtable.rules.insert(hash, rule);
         if old.is_none() {
             self.len += 1;
             subtable.priorities.add(priority);
-            if priority >= subtable.max_priority {
-                subtable.max_priority = priority;
-                self.sort();
-            }
+            self.set_order(at);
         }
         old
     }
@@ -166,23 +200,53 @@ impl Classifier {
     /// Removes the rule with exactly this match and priority.
     pub fn remove(&mut self, matching: &Match, priority: u16) -> Option<Arc<Rule>> {
         self.find(matching, priority)?;
-        let at = self.subtables.iter().position(|s| s.mask == matching.mask)?;
+        let at = self.place(&matching.mask)?;
         let subtable = Arc::make_mut(&mut self.subtables[at]);
-        let hash = subtable.compact.hash(self.seed, matching.key.words());
-        let rule = subtable.rules.remove(hash, priority, &|r| r.matching.key == matching.key)?;
+        let hash = subtable.hash(self.seed, &matching.key);
+        let compact = Arc::clone(&subtable.compact);
+        let same =
+            |r: &Rule| compact.values(matching.key.words()).eq(r.matching.values().iter().copied());
+        let rule = subtable.rules.remove(hash, priority, &same)?;
         self.len -= 1;
         subtable.priorities.remove(priority);
-        match subtable.priorities.max() {
-            None => {
-                self.subtables.remove(at);
-            }
-            Some(max) if max != subtable.max_priority => {
-                subtable.max_priority = max;
-                self.sort();
-            }
-            Some(_) => {}
-        }
+        self.set_order(at);
         Some(rule)
+    }
+
+    /// Removes those of the rules that `by` covers for which `drop` says so; gives back how many.
+    pub fn remove_covered(
+        &mut self,
+        by: &Match,
+        mut drop: impl FnMut(&Arc<Rule>) -> bool,
+    ) -> usize {
+        let before = self.len;
+        // From behind: a subtable that goes is replaced by the last one.
+        for at in (0..self.subtables.len()).rev() {
+            if !self.subtables[at].mask.covers(&by.mask) {
+                continue;
+            }
+            if self.subtables[at].mask == by.mask {
+                let gone: Vec<_> =
+                    self.subtables[at].get(self.seed, &by.key).map(Arc::clone).collect();
+                for rule in gone.into_iter().filter(|rule| drop(rule)) {
+                    self.remove(by, rule.priority);
+                }
+                continue;
+            }
+            let subtable = Arc::make_mut(&mut self.subtables[at]);
+            let covered = Comparison::new(&subtable.compact, by);
+            let (priorities, len) = (&mut subtable.priorities, &mut self.len);
+            subtable.rules.remove_all(&mut |rule| {
+                let goes = covered.agrees(rule.matching.values()) && drop(rule);
+                if goes {
+                    priorities.remove(rule.priority);
+                    *len -= 1;
+                }
+                goes
+            });
+            self.set_order(at);
+        }
+        before - self.len
     }
 
     /// Calls `f` for every rule, in no particular order.
@@ -194,38 +258,139 @@ impl Classifier {
 
     /// Calls `f` for every rule that `by` covers: those that match nothing that `by` does not match.
     pub fn for_each_covered<'a>(&'a self, by: &Match, mut f: impl FnMut(&'a Arc<Rule>)) {
-        for subtable in self.subtables.iter().filter(|s| s.mask.covers(&by.mask)) {
-            if subtable.mask == by.mask {
-                subtable.get(self.seed, &by.key).iter().for_each(&mut f);
-            } else {
-                subtable.rules.for_each(&mut |rule| {
-                    if by.matches(&rule.matching.key) {
-                        f(rule);
-                    }
-                });
-            }
+        let mut next = Some(Position::default());
+        while let Some(position) = next {
+            next = self.walk(position, by, &mut |_| {}, &mut f);
         }
+    }
+
+    /// Calls `seen` for a few rules and `f` for those of them that `by` covers; gives back where to
+    /// go on, `None` at the end.
+    pub(super) fn walk<'a>(
+        &'a self,
+        from: Position,
+        by: &Match,
+        seen: &mut dyn FnMut(usize),
+        f: &mut dyn FnMut(&'a Arc<Rule>),
+    ) -> Option<Position> {
+        let subtable = self.subtables.get(from.subtable)?;
+        let behind = Some(Position { subtable: from.subtable + 1, hash: 0 });
+        if !subtable.mask.covers(&by.mask) {
+            seen(1);
+            return behind;
+        }
+        if subtable.mask == by.mask {
+            let mut count = 1;
+            subtable.get(self.seed, &by.key).for_each(|rule| {
+                count += 1;
+                f(rule);
+            });
+            seen(count);
+            return behind;
+        }
+        let covered = Comparison::new(&subtable.compact, by);
+        let mut count = 1;
+        let next = subtable.rules.walk(from.hash, &mut |rule| {
+            count += 1;
+            if covered.agrees(rule.matching.values()) {
+                f(rule);
+            }
+        });
+        seen(count);
+        next.map_or(behind, |hash| Some(Position { hash, ..from }))
     }
 
     /// A rule of this priority that some packet could match as well as `matching`.
     #[must_use]
     pub fn overlapping(&self, matching: &Match, priority: u16) -> Option<&Arc<Rule>> {
-        let mut found = None;
-        for subtable in self.subtables.iter().filter(|s| s.max_priority >= priority) {
-            subtable.rules.for_each(&mut |rule| {
-                if rule.priority == priority && rule.matching.overlaps(matching) {
-                    found = Some(rule);
+        for subtable in self.subtables.iter().filter(|s| s.priorities.has(priority)) {
+            if matching.mask.covers(&subtable.mask) {
+                // All its bits are decided by `matching`: one probe tells.
+                let same = subtable.get(self.seed, &matching.key).find(|r| r.priority == priority);
+                if same.is_some() {
+                    return same;
                 }
-            });
-            if found.is_some() {
-                break;
+                continue;
+            }
+            let common = Comparison::new(&subtable.compact, matching);
+            let mut next = Some(0);
+            while let Some(from) = next {
+                let mut found = None;
+                next = subtable.rules.walk(from, &mut |rule| {
+                    if rule.priority == priority && common.agrees(rule.matching.values()) {
+                        found = Some(rule);
+                    }
+                });
+                if found.is_some() {
+                    return found;
+                }
             }
         }
-        found
+        None
     }
 
-    fn sort(&mut self) {
-        self.subtables.sort_by_key(|s| Reverse(s.max_priority));
+    /// Where the subtable of this mask is.
+    fn place(&self, mask: &Mask) -> Option<usize> {
+        let hash = hash_key(self.seed, mask.0.words());
+        let same = |at: &u32| self.subtables[*at as usize].mask == *mask;
+        self.by_mask.find(hash, same).map(|at| *at as usize)
+    }
+
+    fn add_subtable(&mut self, mask: &Mask) -> usize {
+        let at = self.subtables.len();
+        self.subtables.push(Arc::new(Subtable::new(mask)));
+        // Below all: the rule that comes raises it.
+        self.order.push((0, at as u32));
+        let (seed, subtables) = (self.seed, &self.subtables);
+        let hash = |at: &u32| hash_key(seed, subtables[*at as usize].mask.0.words());
+        Arc::make_mut(&mut self.by_mask).insert_unique(hash(&(at as u32)), at as u32, hash);
+        at
+    }
+
+    fn remove_subtable(&mut self, at: usize) {
+        self.order.retain(|(_, place)| *place as usize != at);
+        self.take_place(at);
+        let last = self.subtables.len() - 1;
+        self.subtables.swap_remove(at);
+        if at == last {
+            return;
+        }
+        let moved = &self.subtables[at].mask;
+        let hash = hash_key(self.seed, moved.0.words());
+        let places = Arc::make_mut(&mut self.by_mask);
+        if let Some(place) = places.find_mut(hash, |place| *place as usize == last) {
+            *place = at as u32;
+        }
+        if let Some((_, place)) = self.order.iter_mut().find(|(_, p)| *p as usize == last) {
+            *place = at as u32;
+        }
+    }
+
+    /// Takes a subtable out of the index by mask.
+    fn take_place(&mut self, at: usize) {
+        let hash = hash_key(self.seed, self.subtables[at].mask.0.words());
+        let places = Arc::make_mut(&mut self.by_mask);
+        if let Ok(place) = places.find_entry(hash, |place| *place as usize == at) {
+            place.remove();
+        }
+    }
+
+    /// Puts a subtable where its highest priority belongs; removes it if it has become empty.
+    fn set_order(&mut self, at: usize) {
+        let Some(max) = self.subtables[at].priorities.max() else {
+            self.remove_subtable(at);
+            return;
+        };
+        let same = |(priority, place): &(u16, u32)| *priority == max && *place as usize == at;
+        // Most changes leave the highest priority as it is; then it is among its equals.
+        let first = self.order.partition_point(|(priority, _)| *priority > max);
+        let equals = self.order[first..].iter().take_while(|(priority, _)| *priority == max);
+        if equals.into_iter().any(|o| same(o)) {
+            return;
+        }
+        self.order.retain(|(_, place)| *place as usize != at);
+        let behind = self.order.partition_point(|(priority, _)| *priority >= max);
+        self.order.insert(behind, (max, at as u32));
     }
 }
 
@@ -249,15 +414,15 @@ mod tests {
 
     fn rule(matching: Match, priority: u16, cookie: u64) -> Arc<Rule> {
         Arc::new(Rule {
-            matching,
+            matching: CompactMatch::from(&matching),
             priority,
-            instructions: Instructions::default(),
+            instructions: Arc::new(Instructions::default()),
             cookie,
             idle_timeout: 0,
             hard_timeout: 0,
             flags: 0,
             created: std::time::Instant::now(),
-            modified_ms: 1,
+            created_ms: 1,
             stats: Arc::default(),
         })
     }
@@ -318,13 +483,15 @@ mod tests {
             if round % 64 == 0 {
                 let mut covered = Vec::new();
                 rules.for_each_covered(&by, |r| covered.push(r.cookie));
-                let wanted = linear.rules.iter().filter(|r| r.matching.is_covered_by(&by));
+                let wanted = linear.rules.iter().filter(|r| r.matching().is_covered_by(&by));
                 let mut wanted: Vec<_> = wanted.map(cookie).collect();
                 covered.sort_unstable();
                 wanted.sort_unstable();
                 assert_eq!(covered, wanted);
-                let overlaps =
-                    linear.rules.iter().any(|r| r.priority == priority && r.matching.overlaps(&by));
+                let overlaps = linear
+                    .rules
+                    .iter()
+                    .any(|r| r.priority == priority && r.matching().overlaps(&by));
                 assert_eq!(rules.overlapping(&by, priority).is_some(), overlaps);
             }
             if round % 1000 == 0 {
@@ -333,7 +500,7 @@ mod tests {
             }
         }
         for rule in linear.rules {
-            assert!(rules.remove(&rule.matching, rule.priority).is_some());
+            assert!(rules.remove(&rule.matching(), rule.priority).is_some());
         }
         assert!(rules.is_empty() && rules.masks() == 0);
         assert_eq!(all(&snapshot.0), snapshot.1);

@@ -1,12 +1,12 @@
 //! Groups (OpenFlow 1.3 sections 5.6 and 6.5).
 
-use super::rule::Counts;
+pub use super::group_mod::{GroupCommand, GroupMod, GroupModError, GroupTable};
+use super::rule::{Counts, groups_of};
 use crate::action::Action;
 use crate::state::OfPort;
-use std::collections::HashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Instant;
-use thiserror::Error;
 
 /// Highest number of a group (`OFPG_MAX`).
 pub const GROUP_MAX: u32 = 0xffff_ff00;
@@ -14,6 +14,10 @@ pub const GROUP_MAX: u32 = 0xffff_ff00;
 pub const GROUP_ALL: u32 = 0xffff_fffc;
 /// No group, a wildcard in filters (`OFPG_ANY`).
 pub const GROUP_ANY: u32 = u32::MAX;
+/// Most groups of a bridge.
+pub const MAX_GROUPS: usize = 1 << 20;
+/// Most buckets of a group (a group-mod of 64 KB holds some 4000 of the smallest).
+pub const MAX_BUCKETS: usize = 4096;
 
 /// `OFPGT_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,51 +62,10 @@ pub struct Group {
     pub created: Instant,
 }
 
-/// `OFPGC_*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupCommand {
-    /// Add a group.
-    Add,
-    /// Replace a group's type and buckets.
-    Modify,
-    /// Remove a group, and the rules that send to it.
-    Delete,
-}
-
-/// A change of the groups (OpenFlow 1.3 section 7.3.4.2).
-#[derive(Clone, Debug)]
-pub struct GroupMod {
-    /// What to do.
-    pub command: GroupCommand,
-    /// The group; [`GROUP_ALL`]: all (delete only).
-    pub id: u32,
-    /// Its type.
-    pub kind: GroupKind,
-    /// Its buckets; their counts are not looked at.
-    pub buckets: Vec<Bucket>,
-}
-
-/// Why a group-mod was refused (`OFPGMFC_*`); nothing of it was done.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum GroupModError {
-    /// `OFPGMFC_GROUP_EXISTS`.
-    #[error("group {0} exists already")]
-    Exists(u32),
-    /// `OFPGMFC_UNKNOWN_GROUP`.
-    #[error("group {0} does not exist")]
-    Unknown(u32),
-}
-
-/// The groups of a bridge.
-#[derive(Clone, Debug, Default)]
-pub struct GroupTable {
-    groups: HashMap<u32, Arc<Group>>,
-}
-
-impl GroupTable {
-    /// A group.
+impl Group {
+    /// The groups that its buckets send to, each once.
     #[must_use]
-    pub fn get(&self, id: u32) -> Option<&Arc<Group>> {
-        self.groups.get(&id)
+    pub fn children(&self) -> SmallVec<[u32; 2]> {
+        groups_of(self.buckets.iter().flat_map(|b| &b.actions))
     }
 }

@@ -21,14 +21,14 @@ impl LinearTable {
 
     /// Adds a rule; gives back the one with the same match and priority that it replaces.
     pub fn insert(&mut self, rule: Arc<Rule>) -> Option<Arc<Rule>> {
-        let old = self.remove(&rule.matching, rule.priority);
+        let old = self.remove(&rule.matching(), rule.priority);
         self.rules.push(rule);
         old
     }
 
     /// Removes the rule with exactly this match and priority.
     pub fn remove(&mut self, matching: &Match, priority: u16) -> Option<Arc<Rule>> {
-        let same = |r: &Arc<Rule>| r.matching == *matching && r.priority == priority;
+        let same = |r: &Arc<Rule>| r.matching() == *matching && r.priority == priority;
         let at = self.rules.iter().position(same)?;
         Some(self.rules.remove(at))
     }

@@ -1,11 +1,10 @@
 //! Meters (OpenFlow 1.3 sections 5.7 and 7.3.4.4).
 
 use super::bucket::TokenBucket;
+pub use super::meter_mod::{MAX_BANDS, MAX_METERS, MeterModError, MeterTable};
 use super::rule::Counts;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-use thiserror::Error;
 
 /// Highest number of a meter (`OFPM_MAX`).
 pub const METER_MAX: u32 = 0xffff_0000;
@@ -62,17 +61,6 @@ pub struct MeterMod {
     pub flags: u16,
     /// Its bands.
     pub bands: Vec<Band>,
-}
-
-/// Why a meter-mod was refused (`OFPMMFC_*`); nothing of it was done.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum MeterModError {
-    /// `OFPMMFC_METER_EXISTS`.
-    #[error("meter {0} exists already")]
-    Exists(u32),
-    /// `OFPMMFC_UNKNOWN_METER`.
-    #[error("meter {0} does not exist")]
-    Unknown(u32),
 }
 
 /// Milliseconds of its rate that a band lets pass at once where its burst size is not given. A TCP
@@ -188,20 +176,6 @@ pub enum Verdict {
     Drop,
     /// Raise its drop precedence by so many levels.
     Remark(u8),
-}
-
-/// The meters of a bridge.
-#[derive(Clone, Debug, Default)]
-pub struct MeterTable {
-    meters: HashMap<u32, Arc<Meter>>,
-}
-
-impl MeterTable {
-    /// A meter.
-    #[must_use]
-    pub fn get(&self, id: u32) -> Option<&Arc<Meter>> {
-        self.meters.get(&id)
-    }
 }
 
 #[cfg(test)]

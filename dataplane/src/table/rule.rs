@@ -1,7 +1,10 @@
 //! A rule of a flow table (OpenFlow: flow entry).
 
-use crate::action::Instructions;
-use crate::flow::Match;
+use crate::action::{Action, Instructions};
+use crate::flow::{CompactMatch, Match};
+use crate::state::OfPort;
+use smallvec::SmallVec;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -87,11 +90,11 @@ impl RuleStats {
 #[derive(Debug)]
 pub struct Rule {
     /// What it matches.
-    pub matching: Match,
+    pub matching: CompactMatch,
     /// Higher wins.
     pub priority: u16,
-    /// What it does.
-    pub instructions: Instructions,
+    /// What it does; rules that do the same may share it.
+    pub instructions: Arc<Instructions>,
     /// Chosen by who added it.
     pub cookie: u64,
     /// Seconds without a packet after which it is removed; 0: never.
@@ -102,9 +105,57 @@ pub struct Rule {
     pub flags: u16,
     /// When it was added.
     pub created: Instant,
-    /// When it was added or last modified (the hard timeout counts from here, as in Open vSwitch), in
-    /// milliseconds of [`crate::state::clock_ms`].
-    pub modified_ms: u64,
+    /// The same in milliseconds of [`crate::state::clock_ms`]. Both timeouts count from here: a modify
+    /// leaves timeouts and duration as they are (OpenFlow 1.3.5 section 6.4; in Open vSwitch it
+    /// starts the hard timeout again).
+    pub created_ms: u64,
     /// Counters.
-    pub stats: std::sync::Arc<RuleStats>,
+    pub stats: Arc<RuleStats>,
+}
+
+impl Rule {
+    /// What it matches, in full.
+    #[must_use]
+    pub fn matching(&self) -> Match {
+        self.matching.expand()
+    }
+
+    /// The groups that its actions name, each once.
+    #[must_use]
+    pub fn groups(&self) -> SmallVec<[u32; 2]> {
+        groups_of(self.instructions.apply.iter().chain(&self.instructions.write))
+    }
+
+    /// Whether its actions output to this port.
+    #[must_use]
+    pub fn outputs_to(&self, port: OfPort) -> bool {
+        let actions = self.instructions.apply.iter().chain(&self.instructions.write);
+        actions.into_iter().any(|a| matches!(a, Action::Output(o) if o.port == port))
+    }
+
+    /// Whether its actions name this group.
+    #[must_use]
+    pub fn sends_to(&self, group: u32) -> bool {
+        let actions = self.instructions.apply.iter().chain(&self.instructions.write);
+        actions.into_iter().any(|a| *a == Action::Group(group))
+    }
+
+    /// Whether it has a timeout.
+    #[must_use]
+    pub fn has_timeout(&self) -> bool {
+        self.idle_timeout != 0 || self.hard_timeout != 0
+    }
+}
+
+/// The groups that actions name, each once.
+pub(super) fn groups_of<'a>(actions: impl Iterator<Item = &'a Action>) -> SmallVec<[u32; 2]> {
+    let mut groups = SmallVec::new();
+    for action in actions {
+        if let Action::Group(id) = action
+            && !groups.contains(id)
+        {
+            groups.push(*id);
+        }
+    }
+    groups
 }

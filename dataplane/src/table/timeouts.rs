@@ -39,18 +39,13 @@ impl Ord for Timed {
     }
 }
 
-/// Whether a rule has a timeout.
-pub(super) fn has_timeout(rule: &Rule) -> bool {
-    rule.idle_timeout != 0 || rule.hard_timeout != 0
-}
-
 /// When the rule expires as things stand, and why.
 fn due(rule: &Rule) -> Option<(u64, RemovedReason)> {
     let after = |start_ms: u64, timeout_s: u16, reason| {
         (timeout_s != 0).then(|| (start_ms + u64::from(timeout_s) * 1000, reason))
     };
-    let used_ms = rule.stats.used_ms().unwrap_or(0).max(rule.modified_ms);
-    let hard = after(rule.modified_ms, rule.hard_timeout, RemovedReason::HardTimeout);
+    let used_ms = rule.stats.used_ms().unwrap_or(0).max(rule.created_ms);
+    let hard = after(rule.created_ms, rule.hard_timeout, RemovedReason::HardTimeout);
     let idle = after(used_ms, rule.idle_timeout, RemovedReason::IdleTimeout);
     // The hard timeout is named where both fall together, as in Open vSwitch.
     hard.into_iter().chain(idle).min_by_key(|d| d.0)

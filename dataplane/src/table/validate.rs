@@ -1,6 +1,6 @@
 //! What a flow-mod may not ask for.
 
-use super::pipeline::LAST_TABLE;
+use super::pipeline::{LAST_TABLE, MAX_RULES};
 use crate::action::{Action, Instructions};
 use crate::flow::key::VLAN_PRESENT;
 use crate::flow::prereq::Prerequisite;
@@ -37,6 +37,15 @@ pub enum FlowModError {
         /// The one named.
         to: u8,
     },
+    /// `OFPFMFC_TABLE_FULL`.
+    #[error("table {0} is full: it has {MAX_RULES} rules")]
+    TableFull(u8),
+    /// `OFPBAC_BAD_OUT_GROUP`.
+    #[error("group {0} does not exist: add it before what sends to it")]
+    UnknownGroup(u32),
+    /// `OFPMMFC_UNKNOWN_METER`.
+    #[error("meter {0} does not exist: add it before the rule that uses it")]
+    UnknownMeter(u32),
     /// `OFPBAC_BAD_OUT_PORT`.
     #[error("output to port {0:#x} is not possible: no such reserved port for a rule")]
     BadOutPort(u32),

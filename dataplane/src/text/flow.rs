@@ -166,8 +166,9 @@ pub fn format_flow(rule: &Rule, table: u8, now: Instant) -> String {
     for (name, _) in FLAGS.iter().filter(|f| rule.flags & f.1 != 0) {
         let _ = write!(text, "{name} ");
     }
-    let spec = format_spec(rule.priority, &rule.matching);
-    let actions = format_actions(&rule.instructions, &rule.matching);
+    let matching = rule.matching();
+    let spec = format_spec(rule.priority, &matching);
+    let actions = format_actions(&rule.instructions, &matching);
     let space = if spec.is_empty() { "" } else { " " };
     let _ = write!(text, "{spec}{space}actions={actions}");
     text

@@ -179,15 +179,15 @@ fn a_dumped_rule_is_read_again() {
     let m = add("idle_timeout=9,priority=1,in_port=1,actions=output:2").unwrap();
     let now = Instant::now();
     let rule = Rule {
-        matching: m.matching,
+        matching: (&m.matching).into(),
         priority: m.priority,
-        instructions: m.instructions.clone(),
+        instructions: Arc::new(m.instructions.clone()),
         cookie: 0,
         idle_timeout: m.idle_timeout,
         hard_timeout: 0,
         flags: 1,
         created: now,
-        modified_ms: 1,
+        created_ms: 1,
         stats: Arc::new(RuleStats::default()),
     };
     rule.stats.add(3, 294, 1);

@@ -6,7 +6,7 @@ use dataplane::cache::Cache;
 use dataplane::flow::prereq::Prerequisite;
 use dataplane::flow::{Field, FlowKey, Mask, Match};
 use dataplane::state::OfPort;
-use dataplane::table::rule::{FLAG_CHECK_OVERLAP, FLAG_RESET_COUNTS};
+use dataplane::table::rule::{FLAG_CHECK_OVERLAP, FLAG_RESET_COUNTS, FLAG_SEND_FLOW_REM};
 use dataplane::table::{
     Command, FlowFilter, FlowMod, FlowModError, FlowModOutcome, Pipeline, RemovedReason,
 };
@@ -68,7 +68,7 @@ fn modify_keeps_what_is_not_an_instruction() {
     assert_eq!(ok(&mut p, &modify, 2).modified, 1);
     let (_, rule) = p.rules(&FlowFilter::default()).remove(0);
     assert_eq!((rule.cookie, rule.hard_timeout, rule.stats.packets()), (5, 10, 1));
-    assert_eq!(rule.instructions, to_port(4).instructions);
+    assert_eq!(*rule.instructions, to_port(4).instructions);
     // Strict and cookie filters that select nothing are no error, and add nothing.
     let strict = FlowMod { command: Command::ModifyStrict, ..modify.clone() };
     assert_eq!(ok(&mut p, &strict, 2).modified, 0);
@@ -81,16 +81,17 @@ fn delete_filters_by_table_port_and_cookie() {
     let mut p = Pipeline::default();
     for (table, cookie, port) in [(0, 1, 1), (0, 2, 2), (3, 1, 2), (200, 4, 3)] {
         let priority = cookie as u16;
-        ok(&mut p, &FlowMod { table: Some(table), cookie, priority, ..to_port(port) }, 1);
+        let flags = FLAG_SEND_FLOW_REM;
+        ok(&mut p, &FlowMod { table: Some(table), cookie, priority, flags, ..to_port(port) }, 1);
     }
     let delete = FlowMod { command: Command::Delete, table: None, ..FlowMod::default() };
-    let removed = ok(&mut p, &FlowMod { out_port: OfPort(2), ..delete.clone() }, 1).removed;
+    let removed = ok(&mut p, &FlowMod { out_port: OfPort(2), ..delete.clone() }, 1).told;
     assert_eq!(removed.iter().map(|r| r.table).collect::<Vec<_>>(), [0, 3]);
     assert!(removed.iter().all(|r| r.reason == RemovedReason::Delete));
     let by_cookie = FlowMod { cookie: 4, cookie_mask: u64::MAX, ..delete.clone() };
-    assert_eq!(ok(&mut p, &by_cookie, 1).removed.len(), 1);
-    assert_eq!(ok(&mut p, &FlowMod { table: Some(1), ..delete.clone() }, 1).removed.len(), 0);
-    assert_eq!(ok(&mut p, &delete, 1).removed.len(), 1);
+    assert_eq!(ok(&mut p, &by_cookie, 1).removed, 1);
+    assert_eq!(ok(&mut p, &FlowMod { table: Some(1), ..delete.clone() }, 1).removed, 0);
+    assert_eq!(ok(&mut p, &delete, 1).removed, 1);
     assert!(p.is_empty());
 }
 

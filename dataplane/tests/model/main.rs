@@ -109,7 +109,7 @@ impl Model {
         match pipeline.apply(&m, self.now_ms) {
             Ok(outcome) => {
                 assert!(!ambiguous, "CHECK_OVERLAP let through {m:?}");
-                let got = (outcome.added, outcome.modified, outcome.removed.len());
+                let got = (outcome.added, outcome.modified, outcome.removed);
                 assert_eq!(got, self.oracle.apply(bridge, &m, self.now_ms), "{m:?}");
                 b.pipeline = Arc::new(pipeline);
                 self.dp.epoch += 1;

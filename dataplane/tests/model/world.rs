@@ -2,7 +2,7 @@
 
 use crate::generate::PORTS;
 use dataplane::fdb::Fdb;
-use dataplane::flow::{FlowKey, Mask};
+use dataplane::flow::{CompactMatch, FlowKey, Mask};
 use dataplane::state::{
     Bridge, BridgeId, Datapath, FlowOr, InheritOr, OfPort, Port, PortFlags, PortId, PortKind,
     VlanConfig, VlanMode, VxlanConfig,
@@ -96,7 +96,9 @@ impl Oracle {
     pub(crate) fn ambiguous(&self, bridge: usize, m: &FlowMod) -> bool {
         let table = &self.tables[bridge][usize::from(m.table.unwrap())];
         table.rules.iter().any(|r| {
-            r.priority == m.priority && r.matching != m.matching && r.matching.overlaps(&m.matching)
+            r.priority == m.priority
+                && r.matching() != m.matching
+                && r.matching().overlaps(&m.matching)
         })
     }
 
@@ -108,30 +110,30 @@ impl Oracle {
         now_ms: u64,
     ) -> (usize, usize, usize) {
         let new = |cookie, timeouts: (u16, u16), flags, like: &Rule| Rule {
-            matching: like.matching,
+            matching: like.matching.clone(),
             priority: like.priority,
-            instructions: m.instructions.clone(),
+            instructions: Arc::new(m.instructions.clone()),
             cookie,
             idle_timeout: timeouts.0,
             hard_timeout: timeouts.1,
             flags,
             created: like.created,
-            modified_ms: now_ms,
+            created_ms: like.created_ms,
             stats: Arc::default(),
         };
         let strict = matches!(m.command, Command::ModifyStrict | Command::DeleteStrict);
         let delete = matches!(m.command, Command::Delete | Command::DeleteStrict);
         if m.command == Command::Add {
             let rule = Rule {
-                matching: m.matching,
+                matching: CompactMatch::from(&m.matching),
                 priority: m.priority,
-                instructions: m.instructions.clone(),
+                instructions: Arc::new(m.instructions.clone()),
                 cookie: m.cookie,
                 idle_timeout: m.idle_timeout,
                 hard_timeout: m.hard_timeout,
                 flags: m.flags,
                 created: std::time::Instant::now(),
-                modified_ms: now_ms,
+                created_ms: now_ms,
                 stats: Arc::default(),
             };
             let table = usize::from(m.table.unwrap());
@@ -140,9 +142,9 @@ impl Oracle {
         }
         let selects = |rule: &Rule| {
             let fits = if strict {
-                rule.matching == m.matching && rule.priority == m.priority
+                rule.matching() == m.matching && rule.priority == m.priority
             } else {
-                rule.matching.is_covered_by(&m.matching)
+                rule.matching().is_covered_by(&m.matching)
             };
             let mut actions = rule.instructions.apply.iter().chain(&rule.instructions.write);
             let out = dataplane::action::Action::output(m.out_port);
