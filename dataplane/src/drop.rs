@@ -56,9 +56,19 @@ reasons! {
     NoOutput => "no-output",
     /// the matching flow sends to a controller, and none is connected
     NoController => "no-controller",
-    /// more table lookups or patch-port hops than the limit
+    /// the matching flow sends to a controller, and the ingress port has NO_PACKET_IN
+    NoPacketIn => "no-packet-in",
+    /// group action with a group that does not exist
+    NoGroup => "no-group",
+    /// group without a live bucket
+    NoLiveBucket => "no-live-bucket",
+    /// meter instruction with a meter that does not exist
+    NoMeter => "no-meter",
+    /// more table lookups, or more patch ports, groups and resubmits within each other, than the limit
     TooManyHops => "too-many-hops",
-    /// IP TTL or hop limit reached zero in dec_ttl
+    /// frame had to be taken apart anew, behind popped headers, more often than the limit
+    TooManyRecirculations => "too-many-recirculations",
+    /// IP or MPLS TTL, or hop limit, reached zero when decremented
     TtlExpired => "ttl-expired",
     /// action that does not fit the packet, such as a transport field of a fragment
     BadAction => "bad-action",

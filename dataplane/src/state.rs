@@ -205,6 +205,8 @@ pub struct Bridge {
     pub fdb: Arc<Fdb>,
     /// Flow tables.
     pub pipeline: Arc<Pipeline>,
+    /// Somebody takes what is sent to CONTROLLER; else it is dropped.
+    pub controllers: bool,
     /// Every packet is treated by NORMAL, whatever the flow tables say: the bridge is standalone and
     /// has lost its controllers.
     pub fail_open: bool,

@@ -185,6 +185,7 @@ impl Switch {
             ports: Vec::new(),
             fdb: Arc::new(Fdb::new(fdb)),
             pipeline: Arc::new(Pipeline::default()),
+            controllers: false,
             fail_open: false,
         })));
         self.publish();

@@ -1,13 +1,14 @@
-//! The first level: packets by their whole key, of a fixed size, two places for each.
+//! The first level: packets by all that they decide of their key, of a fixed size, two places for each.
 
 use crate::flow::FlowKey;
+use crate::flow::key::PACKET_WORDS;
 
 /// Places (some 1.6 MB with the keys); a power of two.
 const SIZE: usize = 8192;
 
 #[derive(Clone, Debug)]
 struct Slot {
-    key: FlowKey,
+    words: [u64; PACKET_WORDS],
     /// Of the entry; 0 in an empty slot.
     serial: u64,
     entry: u32,
@@ -38,7 +39,7 @@ impl Exact {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        let empty = Slot { key: FlowKey::default(), serial: 0, entry: 0, tag: 0 };
+        let empty = Slot { words: [0; PACKET_WORDS], serial: 0, entry: 0, tag: 0 };
         Self { slots: vec![empty; SIZE].into() }
     }
 
@@ -50,7 +51,7 @@ impl Exact {
         let tag = (hash >> 32) as u32;
         for at in [a, b] {
             let slot = &self.slots[at];
-            if slot.tag == tag && slot.serial != 0 && slot.key.words() == key.words() {
+            if slot.tag == tag && slot.serial != 0 && slot.words == *key.packet_words() {
                 return Some((slot.entry, slot.serial));
             }
         }
@@ -60,8 +61,8 @@ impl Exact {
     /// Puts a key in; where both its places are taken, the first moves to the second.
     pub fn insert(&mut self, hash: u64, key: &FlowKey, entry: u32, serial: u64) {
         let (a, b) = places(hash);
-        let slot = Slot { key: *key, serial, entry, tag: (hash >> 32) as u32 };
-        let free = |s: &Slot| s.serial == 0 || s.key.words() == key.words();
+        let slot = Slot { words: *key.packet_words(), serial, entry, tag: (hash >> 32) as u32 };
+        let free = |s: &Slot| s.serial == 0 || s.words == *key.packet_words();
         if free(&self.slots[a]) {
             self.slots[a] = slot;
         } else if free(&self.slots[b]) {
@@ -81,7 +82,7 @@ mod tests {
         let mut exact = Exact::new();
         let key = |n: u64| {
             let mut key = FlowKey::default();
-            key.metadata.set(n);
+            key.tun_id.set(n);
             key
         };
         // First places 4, 5, 4: all in the same pair.

@@ -5,6 +5,7 @@
 //! first one found will do.
 
 use crate::flow::hash::CompactMask;
+use crate::flow::key::PACKET_WORDS;
 use crate::flow::{FlowKey, Mask};
 use hashbrown::HashTable;
 use std::cmp::Reverse;
@@ -15,7 +16,7 @@ const SORT_EVERY: u32 = 4096;
 #[derive(Clone, Debug)]
 struct Megaflow {
     hash: u64,
-    key: FlowKey,
+    words: [u64; PACKET_WORDS],
     entry: u32,
 }
 
@@ -58,9 +59,9 @@ impl Megaflows {
             self.sort();
         }
         for subtable in &mut self.subtables {
-            let hash = subtable.compact.hash(self.seed, key.words());
+            let hash = subtable.compact.hash(self.seed, key.packet_words());
             let same =
-                |f: &Megaflow| f.hash == hash && subtable.compact.equal(f.key.words(), key.words());
+                |f: &Megaflow| f.hash == hash && subtable.compact.equal(&f.words, key.packet_words());
             if let Some(flow) = subtable.flows.find(hash, same) {
                 subtable.hits += 1;
                 return Some(flow.entry);
@@ -69,7 +70,8 @@ impl Megaflows {
         None
     }
 
-    /// Adds an entry for the packets that agree with `key` in the bits of `mask`.
+    /// Adds an entry for the packets that agree with `key` in the bits of `mask`, which has none
+    /// behind what a packet decides.
     pub fn insert(&mut self, mask: &Mask, key: &FlowKey, entry: u32) {
         let at = self.subtables.iter().position(|s| s.mask == *mask).unwrap_or_else(|| {
             self.subtables.push(Subtable {
@@ -81,8 +83,8 @@ impl Megaflows {
             self.subtables.len() - 1
         });
         let subtable = &mut self.subtables[at];
-        let hash = subtable.compact.hash(self.seed, key.words());
-        let flow = Megaflow { hash, key: mask.apply(key), entry };
+        let hash = subtable.compact.hash(self.seed, key.packet_words());
+        let flow = Megaflow { hash, words: *key.packet_words(), entry };
         subtable.flows.insert_unique(hash, flow, |f| f.hash);
         let at = entry as usize;
         if self.keys.len() <= at {

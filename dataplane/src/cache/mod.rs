@@ -1,22 +1,28 @@
 //! A worker's cache of decisions: what was worked out for a packet serves all that are like it.
 //!
-//! Two levels over one set of entries. The [`exact`] level finds an entry by a packet's whole key
+//! Two levels over one set of entries. The [`exact`] level finds an entry by all that a packet decides of its key
 //! with one probe; the [`megaflow`] level finds it by the bits that decided. What neither finds is
 //! translated and remembered. A decision that no longer holds is translated anew when a packet next
 //! asks for it, so nobody ever has to flush a cache.
+//!
+//! A packet that was taken apart anew is looked up by its new key and the number of what is left to do
+//! for it ([`recirc`]); the rest of it, metadata and registers, the number stands for.
 //!
 //! Counts are kept in the entries and added to the rules' counters by [`Cache::flush_stats`] once a
 //! turn. Nothing here locks or, on a hit, allocates.
 
 pub mod exact;
 pub mod megaflow;
+mod recirc;
 
 use crate::flow::FlowKey;
 use crate::flow::hash::{hash_key, random_seed};
 use crate::state::Datapath;
-use crate::translate::{Decision, translate};
+use crate::translate::{Decision, Frozen, translate, translate_frozen};
 use exact::Exact;
 use megaflow::Megaflows;
+use recirc::Numbers;
+use std::sync::Arc;
 
 /// Most entries of a worker's cache.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -63,6 +69,7 @@ pub struct Cache {
     seed: u64,
     exact: Exact,
     megaflows: Megaflows,
+    numbers: Numbers,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     dirty: Vec<u32>,
@@ -94,6 +101,7 @@ impl Cache {
             seed,
             exact: Exact::new(),
             megaflows: Megaflows::new(seed),
+            numbers: Numbers::default(),
             entries: Vec::new(),
             free: Vec::new(),
             dirty: Vec::new(),
@@ -107,7 +115,35 @@ impl Cache {
     /// The entry for a packet with this key, worked out if it is not known.
     #[inline]
     pub fn lookup(&mut self, dp: &Datapath, key: &FlowKey, now_ms: u64) -> Handle {
-        let hash = hash_key(self.seed, key.words());
+        self.find(dp, key, None, now_ms)
+    }
+
+    /// The entry for a packet that a decision of this cache, or one that was made for the packet alone,
+    /// had taken apart anew: `key` is as extracted, and gets what is known beside the frame.
+    pub fn lookup_frozen(
+        &mut self,
+        dp: &Datapath,
+        key: &mut FlowKey,
+        frozen: &Arc<Frozen>,
+        now_ms: u64,
+    ) -> Handle {
+        if frozen.number() == 0 {
+            let numbered = self.numbers.number(frozen);
+            return self.lookup_frozen(dp, key, &numbered, now_ms);
+        }
+        frozen.restore(key);
+        self.find(dp, key, Some(frozen), now_ms)
+    }
+
+    #[inline]
+    fn find(
+        &mut self,
+        dp: &Datapath,
+        key: &FlowKey,
+        frozen: Option<&Frozen>,
+        now_ms: u64,
+    ) -> Handle {
+        let hash = hash_key(self.seed, key.packet_words());
         if let Some((at, serial)) = self.exact.find(hash, key)
             && let Some(entry) = &self.entries[at as usize]
             && entry.serial == serial
@@ -116,7 +152,7 @@ impl Cache {
             self.stats.exact_hits += 1;
             return Handle(at);
         }
-        let at = self.lookup_megaflow(dp, key, now_ms);
+        let at = self.lookup_megaflow(dp, key, frozen, now_ms);
         if let Some(entry) = &self.entries[at as usize] {
             self.exact.insert(hash, key, at, entry.serial);
         }
@@ -196,18 +232,26 @@ impl Cache {
 
     #[cold]
     #[inline(never)]
-    fn lookup_megaflow(&mut self, dp: &Datapath, key: &FlowKey, now_ms: u64) -> u32 {
+    fn lookup_megaflow(
+        &mut self,
+        dp: &Datapath,
+        key: &FlowKey,
+        frozen: Option<&Frozen>,
+        now_ms: u64,
+    ) -> u32 {
         let Some(at) = self.megaflows.find(key) else {
             self.stats.misses += 1;
-            return self.insert(translate(dp, key, now_ms), key, now_ms);
+            let decision = self.decide(dp, key, frozen, now_ms);
+            return self.insert(decision, key, now_ms);
         };
-        let entry = self.entries[at as usize].as_mut().expect("a megaflow names an entry");
+        let entry = self.entries[at as usize].as_ref().expect("a megaflow names an entry");
         if entry.decision.is_current(dp) {
             self.stats.megaflow_hits += 1;
             return at;
         }
         self.stats.revalidated += 1;
-        let decision = translate(dp, key, now_ms);
+        let decision = self.decide(dp, key, frozen, now_ms);
+        let entry = self.entries[at as usize].as_mut().expect("a megaflow names an entry");
         if decision.wildcards == entry.decision.wildcards {
             // What was counted so far belongs to the old decision's rules.
             entry.flush_counts(now_ms);
@@ -216,6 +260,21 @@ impl Cache {
         }
         self.remove(at, now_ms);
         self.insert(decision, key, now_ms)
+    }
+
+    fn decide(
+        &mut self,
+        dp: &Datapath,
+        key: &FlowKey,
+        frozen: Option<&Frozen>,
+        now_ms: u64,
+    ) -> Decision {
+        let mut decision = match frozen {
+            None => translate(dp, key, now_ms),
+            Some(frozen) => translate_frozen(dp, key, frozen, now_ms),
+        };
+        self.numbers.number_all(&mut decision.steps);
+        decision
     }
 
     fn insert(&mut self, decision: Decision, key: &FlowKey, now_ms: u64) -> u32 {
@@ -286,15 +345,7 @@ impl Entry {
         if self.packets == 0 {
             return;
         }
-        for rule in &self.decision.rules {
-            rule.stats.add(self.packets, self.bytes, now_ms);
-        }
-        for (table, matched) in &self.decision.tables {
-            table.add(self.packets, *matched);
-        }
-        for learned in &self.decision.learned {
-            learned.refresh(now_ms);
-        }
+        self.decision.count(self.packets, self.bytes, now_ms);
         (self.packets, self.bytes, self.used_ms) = (0, 0, now_ms);
     }
 }

@@ -1,6 +1,5 @@
 //! Seeded hashes of keys. The seeds are random, so that nobody can choose packets that collide.
 
-use super::key::KEY_WORDS;
 use std::hash::{BuildHasher, RandomState};
 
 /// Odd constants without pattern (digits of pi), so that zero words still mix.
@@ -20,10 +19,10 @@ pub(crate) fn mix(a: u64, b: u64) -> u64 {
     (m >> 64) as u64 ^ m as u64
 }
 
-/// Hash of a whole key. Two lanes, so that the multiplications overlap.
+/// Hash of words, such as a key's. Two lanes, so that the multiplications overlap.
 #[inline]
 #[must_use]
-pub fn hash_key(seed: u64, words: &[u64; KEY_WORDS]) -> u64 {
+pub fn hash_key<const N: usize>(seed: u64, words: &[u64; N]) -> u64 {
     let (mut a, mut b) = (seed ^ K[0], seed.rotate_left(32) ^ K[1]);
     let (quads, rest) = words.as_chunks::<4>();
     for q in quads {
@@ -55,7 +54,7 @@ impl CompactMask {
 
     /// The bits of `words` that matter, word by word.
     #[inline]
-    pub fn values(&self, words: &[u64; KEY_WORDS]) -> impl Iterator<Item = u64> {
+    pub fn values<const N: usize>(&self, words: &[u64; N]) -> impl Iterator<Item = u64> {
         self.0.iter().map(|(i, bits)| words[usize::from(*i)] & bits)
     }
 
@@ -69,10 +68,11 @@ impl CompactMask {
         left.iter().all(|w| *w == 0)
     }
 
-    /// Hash of the bits of `words` that matter.
+    /// Hash of the bits of `words` that matter. `words` may be a key's first if the mask has no bits
+    /// behind them.
     #[inline]
     #[must_use]
-    pub fn hash(&self, seed: u64, words: &[u64; KEY_WORDS]) -> u64 {
+    pub fn hash<const N: usize>(&self, seed: u64, words: &[u64; N]) -> u64 {
         let mut h = seed ^ K[0];
         for (i, bits) in &self.0 {
             let w = words[usize::from(*i)] & bits;
@@ -84,7 +84,7 @@ impl CompactMask {
     /// Whether `a` and `b` agree in the bits that matter.
     #[inline]
     #[must_use]
-    pub fn equal(&self, a: &[u64; KEY_WORDS], b: &[u64; KEY_WORDS]) -> bool {
+    pub fn equal<const N: usize>(&self, a: &[u64; N], b: &[u64; N]) -> bool {
         self.0.iter().all(|(i, bits)| {
             let i = usize::from(*i);
             (a[i] ^ b[i]) & bits == 0

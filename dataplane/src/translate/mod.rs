@@ -10,13 +10,23 @@
 //! place, so adding the bits of the original key at that place is right (VLAN tags, which move
 //! when others are pushed and popped, are added whole).
 
+mod action_set;
+mod controller;
+mod frozen;
+mod group;
+mod headers;
 mod normal;
+mod run;
 mod set;
 mod tunnel;
 
-use crate::action::{Action, Instructions, Step};
+pub use self::frozen::Frozen;
+
+use self::frozen::Work;
+use crate::action::{Action, Step};
 use crate::drop::DropReason;
 use crate::fdb::{FdbDep, Learned};
+use crate::flow::key::PACKET_WORDS;
 use crate::flow::{FlowKey, Mask};
 use crate::state::{Bridge, BridgeId, Datapath, OfPort, Port, PortId, PortKind};
 use crate::table::Rule;
@@ -27,8 +37,10 @@ use std::sync::Arc;
 
 /// Most table lookups for one packet (Open vSwitch: `MAX_RESUBMITS`).
 pub const MAX_LOOKUPS: u32 = 4096;
-/// Most patch ports, one behind the other (Open vSwitch: `MAX_DEPTH`).
+/// Most patch ports, groups and resubmits, one within the other (Open vSwitch: `MAX_DEPTH`).
 pub const MAX_DEPTH: u32 = 64;
+/// Most times that one packet is taken apart anew.
+pub const MAX_RECIRCULATIONS: u32 = 64;
 
 /// What to do with a packet, and for which packets and how long that holds.
 #[derive(Clone, Debug)]
@@ -62,16 +74,23 @@ impl Decision {
     pub fn is_current(&self, dp: &Datapath) -> bool {
         self.epoch == dp.epoch && self.fdb.iter().all(FdbDep::is_current)
     }
-}
 
-/// Where a packet goes on that was taken apart anew, because it has headers now that its key did not
-/// have (a label or a PBB header was removed). Equal ones share a number, [`FlowKey::recirc`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frozen {
-    /// The port that the packet came in by.
-    pub in_port: PortId,
-    /// Metadata, registers and tunnel fields as they were; of other fields nothing.
-    pub key: FlowKey,
+    /// Counts packets that were treated so: for rules, groups and tables, and the FDB learns that
+    /// their source was seen.
+    pub fn count(&self, packets: u64, bytes: u64, now_ms: u64) {
+        for rule in &self.rules {
+            rule.stats.add(packets, bytes, now_ms);
+        }
+        for counts in &self.counts {
+            counts.add(packets, bytes);
+        }
+        for (table, matched) in &self.tables {
+            table.add(packets, *matched);
+        }
+        for learned in &self.learned {
+            learned.refresh(now_ms);
+        }
+    }
 }
 
 /// How rules are found: the tests put a simpler way in place of the classifier.
@@ -107,35 +126,33 @@ pub fn translate(dp: &Datapath, key: &FlowKey, now_ms: u64) -> Decision {
 /// [`translate`], with another way to find rules.
 #[must_use]
 pub fn translate_by(lookup: &impl Lookup, dp: &Datapath, key: &FlowKey, now_ms: u64) -> Decision {
-    let mut wildcards = Mask::default();
-    wildcards.0.in_port.set(u32::MAX);
-    let mut walk = Walk {
-        lookup,
-        dp,
-        now_ms,
-        original: key,
-        key: *key,
-        wildcards,
-        steps: Vec::new(),
-        outputs: 0,
-        drop: None,
-        rules: Vec::new(),
-        tables: Vec::new(),
-        fdb: SmallVec::new(),
-        learned: SmallVec::new(),
-        patches: Vec::new(),
-        lookups: 0,
-        depth: 0,
-    };
-    if walk.receive(PortId(key.in_port.get())) == Err(TooManyHops) {
-        walk.steps.clear();
-        walk.outputs = 0;
-        walk.drop = Some(DropReason::TooManyHops);
-    }
-    walk.finish()
+    Walk::new(lookup, dp, key, now_ms).run(|walk| walk.receive(PortId(key.in_port.get())))
 }
 
-/// Works out what becomes of a controller's packet (stand-in).
+/// Goes on with a packet that was taken apart anew; `key` is what was found
+/// ([`Frozen::restore`]d or not).
+#[must_use]
+pub fn translate_frozen(dp: &Datapath, key: &FlowKey, frozen: &Frozen, now_ms: u64) -> Decision {
+    translate_frozen_by(&Tables, dp, key, frozen, now_ms)
+}
+
+/// [`translate_frozen`], with another way to find rules.
+#[must_use]
+pub fn translate_frozen_by(
+    lookup: &impl Lookup,
+    dp: &Datapath,
+    key: &FlowKey,
+    frozen: &Frozen,
+    now_ms: u64,
+) -> Decision {
+    let mut key = *key;
+    frozen.restore(&mut key);
+    Walk::new(lookup, dp, &key, now_ms).run(|walk| walk.resume(frozen))
+}
+
+/// Works out what becomes of a packet that a controller sends with these actions, as if it came in
+/// by `in_port`: a port of the bridge, or CONTROLLER or any other number for none of them. Output to
+/// TABLE runs the tables. To be used for this packet only.
 #[must_use]
 pub fn translate_actions(
     dp: &Datapath,
@@ -145,179 +162,182 @@ pub fn translate_actions(
     actions: &[Action],
     now_ms: u64,
 ) -> Decision {
-    let _ = (bridge, in_port, actions);
-    translate(dp, key, now_ms)
+    Walk::new(&Tables, dp, key, now_ms).run(|walk| {
+        let Some(bridge) = dp.bridge(bridge) else { return Ok(()) };
+        let ingress = bridge.port(in_port).and_then(|id| Some(&**dp.port(id)?));
+        let at = Place { bridge, ingress, ofport: in_port };
+        walk.enter(&at);
+        let flow = walk.run_list(&at, actions, Source::default())?;
+        walk.end(&at, flow)
+    })
 }
 
 /// The whole translation is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TooManyHops;
 
-/// Whether the rest of a bridge's actions are done.
+/// How a list of actions or a walk through tables ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
+    /// At its end.
     Continue,
-    /// `dec_ttl` found that the packet ends here.
+    /// No rule matched.
+    Miss,
+    /// The packet ends here: its TTL ran out.
     Stop,
+    /// What is left needs the frame to be taken apart anew, and is in [`Walk::work`].
+    Freeze,
+}
+
+/// Where actions come from, for controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Source {
+    table: u8,
+    cookie: u64,
+    /// From a table-miss rule.
+    miss: bool,
+}
+
+impl Default for Source {
+    /// No rule.
+    fn default() -> Self {
+        Self { table: 0, cookie: u64::MAX, miss: false }
+    }
 }
 
 /// Where in the datapath the walk is: a bridge and the port that the packet came in by.
+#[derive(Clone, Copy)]
 struct Place<'a> {
     bridge: &'a Bridge,
-    ingress: &'a Port,
+    /// `None`: a controller sent the packet, and named no port.
+    ingress: Option<&'a Port>,
+    /// The port's number, or what the controller said.
+    ofport: OfPort,
 }
 
 struct Walk<'a, L> {
     lookup: &'a L,
     dp: &'a Datapath,
     now_ms: u64,
-    /// As the packet arrived.
-    original: &'a FlowKey,
+    /// The tunnel fields as the packet arrived.
+    arrived: FlowKey,
     /// As actions have made it.
     key: FlowKey,
+    /// The key does not say what the frame is: headers were removed, and nobody looked behind them.
+    stale: bool,
     wildcards: Mask,
     steps: Vec<Step>,
     outputs: u32,
     /// The first reason for which something was not sent.
     drop: Option<DropReason>,
     rules: Vec<Arc<Rule>>,
+    counts: Vec<Arc<Counts>>,
     tables: Vec<(Arc<TableStats>, bool)>,
     fdb: SmallVec<[FdbDep; 2]>,
     learned: SmallVec<[Arc<Learned>; 1]>,
     patches: Vec<(PortId, PortId)>,
+    /// As written so far.
+    action_set: Vec<Action>,
+    /// The last rule.
+    source: Source,
+    /// Collected where the walk freezes.
+    work: Vec<Work>,
     lookups: u32,
     depth: u32,
 }
 
 impl<'a, L: Lookup> Walk<'a, L> {
+    fn new(lookup: &'a L, dp: &'a Datapath, key: &FlowKey, now_ms: u64) -> Self {
+        let mut wildcards = Mask::default();
+        wildcards.0.in_port.set(u32::MAX);
+        wildcards.0.recirc.set(u32::MAX);
+        Self {
+            lookup,
+            dp,
+            now_ms,
+            arrived: controller::beside_frame(key),
+            key: *key,
+            stale: false,
+            wildcards,
+            steps: Vec::new(),
+            outputs: 0,
+            drop: None,
+            rules: Vec::new(),
+            counts: Vec::new(),
+            tables: Vec::new(),
+            fdb: SmallVec::new(),
+            learned: SmallVec::new(),
+            patches: Vec::new(),
+            action_set: Vec::new(),
+            source: Source::default(),
+            work: Vec::new(),
+            lookups: 0,
+            depth: 0,
+        }
+    }
+
+    fn run(mut self, walk: impl FnOnce(&mut Self) -> Result<(), TooManyHops>) -> Decision {
+        if walk(&mut self) == Err(TooManyHops) {
+            self.steps.clear();
+            self.outputs = 0;
+            self.drop = Some(DropReason::TooManyHops);
+        }
+        self.finish()
+    }
+
     /// The packet comes in by a port: runs the tables of the port's bridge.
     fn receive(&mut self, port: PortId) -> Result<(), TooManyHops> {
         let dp = self.dp;
-        let place = dp.port(port).and_then(|ingress| {
+        let ingress = dp.port(port).filter(|p| !p.flags.down && !p.flags.no_recv);
+        let place = ingress.and_then(|ingress| {
             let bridge = dp.bridge(ingress.bridge)?;
-            Some(Place { bridge, ingress })
+            Some(Place { bridge, ingress: Some(ingress), ofport: ingress.ofport })
         });
-        let Some(place) = place.filter(|p| !p.ingress.flags.down && !p.ingress.flags.no_recv)
-        else {
+        let Some(at) = place else {
             self.note(DropReason::RxPortDown);
             return Ok(());
         };
-        self.key.in_port.set(place.ingress.ofport.0);
-        self.run_tables(&place)
+        self.enter(&at);
+        self.run_pipeline(&at)
     }
 
-    fn run_tables(&mut self, at: &Place<'a>) -> Result<(), TooManyHops> {
-        let mut action_set = Vec::new();
-        let mut next = Some(0);
-        while let Some(table) = next {
-            self.lookups += 1;
-            if self.lookups > MAX_LOOKUPS {
-                return Err(TooManyHops);
-            }
-            let rule = self.lookup.lookup(at.bridge, table, &self.key, &mut self.wildcards);
-            if let Some(t) = at.bridge.pipeline.table(table) {
-                self.tables.push((Arc::clone(&t.stats), rule.is_some()));
-            }
-            let Some(rule) = rule else {
-                // "If a table-miss flow entry does not exist, by default packets unmatched are dropped."
-                self.note(DropReason::TableMiss);
-                return Ok(());
-            };
-            self.rules.push(Arc::clone(&rule));
-            if self.run_instructions(at, &rule.instructions, &mut action_set)? == Flow::Stop {
-                return Ok(());
-            }
-            next = rule.instructions.goto_table.filter(|to| *to > table);
-        }
-        self.run_action_set(at, &action_set)
-    }
-
-    fn run_instructions(
-        &mut self,
-        at: &Place<'a>,
-        instructions: &Instructions,
-        action_set: &mut Vec<Action>,
-    ) -> Result<Flow, TooManyHops> {
-        for action in &instructions.apply {
-            if self.run_action(at, action)? == Flow::Stop {
-                return Ok(Flow::Stop);
-            }
-        }
-        if instructions.clear {
-            action_set.clear();
-        }
-        action_set.extend_from_slice(&instructions.write);
-        if let Some((value, mask)) = instructions.metadata {
-            let old = self.key.metadata.get();
-            self.key.metadata.set(old & !mask | value & mask);
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// Does the actions of the set in OpenFlow's order (1.3 section 5.10): pop, push, TTL, set,
-    /// output. Of each kind the one written last counts; set-fields of other fields do not replace
-    /// each other.
-    fn run_action_set(&mut self, at: &Place<'a>, set: &[Action]) -> Result<(), TooManyHops> {
-        let last = |wanted: fn(&Action) -> bool| set.iter().rfind(|a| wanted(a));
-        let pop = last(|a| matches!(a, Action::PopVlan));
-        let push = last(|a| matches!(a, Action::PushVlan(_)));
-        let ttl = last(|a| matches!(a, Action::DecTtl));
-        let fields = set.iter().filter(|a| matches!(a, Action::SetField { .. }));
-        let output = last(|a| matches!(a, Action::Output(_)));
-        let ordered = pop.into_iter().chain(push).chain(ttl).chain(fields).chain(output);
-        for action in ordered {
-            if self.run_action(at, action)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn run_action(&mut self, at: &Place<'a>, action: &Action) -> Result<Flow, TooManyHops> {
-        match action {
-            Action::Output(output) => self.output(at, output.port)?,
-            Action::PushVlan(tpid) => self.push_vlan(*tpid),
-            Action::PopVlan => self.pop_vlan(),
-            Action::SetField { field, value, mask } => self.set_field(*field, *value, *mask),
-            Action::DecTtl => return Ok(self.dec_ttl()),
-            _ => {}
-        }
-        Ok(Flow::Continue)
+    /// The key gets the numbers that the bridge has for its ports.
+    fn enter(&mut self, at: &Place<'_>) {
+        self.key.in_port.set(at.ofport.0);
+        self.key.in_phy_port.set(at.ofport.0);
     }
 
     fn output(&mut self, at: &Place<'a>, port: OfPort) -> Result<(), TooManyHops> {
-        match port {
-            OfPort::IN_PORT => self.send(at.ingress.id),
-            OfPort::NORMAL => self.normal(at),
-            OfPort::FLOOD => self.flood(at, |port| !port.flags.no_flood),
-            OfPort::ALL => self.flood(at, |_| true),
-            OfPort::CONTROLLER => {
-                self.note(DropReason::NoController);
-                Ok(())
-            }
+        let id = match port {
+            OfPort::IN_PORT => at.ingress.map(|port| port.id),
+            OfPort::NORMAL => return self.normal(at),
+            OfPort::FLOOD => return self.flood(at, |port| !port.flags.no_flood),
+            OfPort::ALL => return self.flood(at, |_| true),
             // "An output action to the ingress port must use OFPP_IN_PORT explicitly."
-            port if port == at.ingress.ofport => {
+            port if port == at.ofport => {
                 self.note(DropReason::SamePort);
+                return Ok(());
+            }
+            port => at.bridge.port(port),
+        };
+        match id {
+            Some(id) => self.send(at, id),
+            None => {
+                self.note(DropReason::TxNoPort);
                 Ok(())
             }
-            port => match at.bridge.port(port) {
-                Some(id) => self.send(id),
-                None => {
-                    self.note(DropReason::TxNoPort);
-                    Ok(())
-                }
-            },
         }
     }
 
     /// To all ports that are `wanted`, but never back.
     fn flood(&mut self, at: &Place<'a>, wanted: fn(&Port) -> bool) -> Result<(), TooManyHops> {
         let mut any = false;
+        let ingress = at.ingress.map(|port| port.id);
         for (_, id) in &at.bridge.ports {
-            let port = self.dp.port(*id).filter(|p| p.id != at.ingress.id && wanted(p));
+            let port = self.dp.port(*id).filter(|p| Some(p.id) != ingress && wanted(p));
             if port.is_some() {
                 any = true;
-                self.send(*id)?;
+                self.send(at, *id)?;
             }
         }
         if !any {
@@ -327,7 +347,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
     }
 
     /// Sends the frame as it is now.
-    fn send(&mut self, id: PortId) -> Result<(), TooManyHops> {
+    fn send(&mut self, at: &Place<'a>, id: PortId) -> Result<(), TooManyHops> {
         let Some(port) = self.dp.port(id) else {
             self.note(DropReason::TxNoPort);
             return Ok(());
@@ -343,6 +363,14 @@ impl<'a, L: Lookup> Walk<'a, L> {
                     return self.patch(*peer);
                 }
                 PortKind::Patch(None) => self.note(DropReason::TxNoPort),
+                // The outer header inherits from the inner one.
+                PortKind::Vxlan(_) if self.stale => {
+                    return self.on_copy(|walk| {
+                        walk.work.push(Work::Send(id));
+                        walk.freeze(at, Vec::new());
+                        Ok(())
+                    });
+                }
                 PortKind::Vxlan(config) => match self.tunnel(port, config) {
                     Some(tunnel) => self.push_output(id, Some(tunnel)),
                     None => self.note(DropReason::TunnelNoRemote),
@@ -369,6 +397,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
         let done = self.on_copy(|walk| {
             // As in Open vSwitch: what is known beside the frame stays in its bridge.
             walk.key.metadata.set(0);
+            walk.key.regs = FlowKey::default().regs;
             crate::port::clear_tunnel(&mut walk.key);
             walk.receive(peer)
         });
@@ -381,13 +410,15 @@ impl<'a, L: Lookup> Walk<'a, L> {
         &mut self,
         f: impl FnOnce(&mut Self) -> Result<(), TooManyHops>,
     ) -> Result<(), TooManyHops> {
-        let key = self.key;
+        let (key, stale, source) = (self.key, self.stale, self.source);
         let outer = std::mem::take(&mut self.steps);
         let done = f(self);
         let mut inner = std::mem::replace(&mut self.steps, outer);
-        self.key = key;
+        (self.key, self.stale, self.source) = (key, stale, source);
         trim(&mut inner);
-        if inner.iter().all(|s| matches!(s, Step::Output { .. } | Step::Sub(_))) {
+        let edits =
+            |s: &Step| !matches!(s, Step::Output { .. } | Step::Controller(_) | Step::Sub(_));
+        if !inner.iter().any(edits) {
             self.steps.append(&mut inner);
         } else {
             self.steps.push(Step::Sub(inner.into()));
@@ -403,12 +434,14 @@ impl<'a, L: Lookup> Walk<'a, L> {
     fn finish(mut self) -> Decision {
         trim(&mut self.steps);
         let dropped = self.outputs == 0;
+        // What the pipeline wrote beside the packet came from the packet's bits, or from none.
+        self.wildcards.0.words_mut()[PACKET_WORDS..].fill(0);
         Decision {
             steps: self.steps.into(),
             drop: dropped.then(|| self.drop.unwrap_or(DropReason::NoOutput)),
             wildcards: self.wildcards,
             rules: self.rules.into(),
-            counts: Box::default(),
+            counts: self.counts.into(),
             tables: self.tables.into(),
             fdb: self.fdb,
             learned: self.learned,
@@ -424,11 +457,26 @@ fn trim(steps: &mut Vec<Step>) {
         match steps.pop() {
             None => return,
             Some(Step::Sub(last)) => steps.extend(last),
-            Some(output @ Step::Output { .. }) => {
-                steps.push(output);
+            Some(
+                Step::PushVlan { .. }
+                | Step::PopVlan
+                | Step::Set { .. }
+                | Step::PushMpls { .. }
+                | Step::PopMpls { .. }
+                | Step::PushPbb { .. }
+                | Step::PopPbb
+                | Step::CopyTtl { .. },
+            ) => {}
+            Some(
+                last @ (Step::Output { .. }
+                | Step::Controller(_)
+                | Step::Recirculate(_)
+                // Counts, even where nothing is sent.
+                | Step::Meter(_)),
+            ) => {
+                steps.push(last);
                 return;
             }
-            Some(_) => {}
         }
     }
 }

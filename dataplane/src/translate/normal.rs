@@ -46,42 +46,52 @@ impl<'a, L: Lookup> Walk<'a, L> {
             return Ok(());
         }
         let vid = self.key.vlan[0].tci.get() & VID;
-        let Some(vlan) = vlan_of(&at.ingress.vlan, vid) else {
+        // What came in by no port may be of any VLAN, and nothing is learned of it (Open vSwitch:
+        // `ofpp_none_bundle`).
+        let vlan = at.ingress.map_or(Some(vid), |port| vlan_of(&port.vlan, vid));
+        let Some(vlan) = vlan else {
             self.note(DropReason::VlanNotAllowed);
             return Ok(());
         };
         let fdb = &at.bridge.fdb;
-        if let Some((entry, dep)) = fdb.learn(vlan, src, at.ingress.id, self.now_ms) {
+        let ingress = at.ingress.map(|port| port.id);
+        let learned = ingress.and_then(|port| fdb.learn(vlan, src, port, self.now_ms));
+        if let Some((entry, dep)) = learned {
             self.learned.push(entry);
             self.fdb.push(dep);
         }
         if dst[0] & 1 == 0 {
             let (port, dep) = fdb.lookup(vlan, dst);
             self.fdb.push(dep);
-            if port == Some(at.ingress.id) {
+            if port.is_some() && port == ingress {
                 self.note(DropReason::SamePort);
                 return Ok(());
             }
             let port = port.and_then(|id| self.dp.port(id));
             if let Some(port) = port.filter(|p| p.bridge == at.bridge.id && p.vlan.carries(vlan)) {
-                return self.send_in_vlan(&[port], vlan);
+                return self.send_in_vlan(at, &[port], vlan);
             }
         }
         let dp = self.dp;
         let ports = at.bridge.ports.iter().filter_map(|(_, id)| dp.port(*id));
         let ports: SmallVec<[&Port; 16]> = ports
             .map(|port| &**port)
-            .filter(|p| p.id != at.ingress.id && !p.flags.no_flood && p.vlan.carries(vlan))
+            .filter(|p| Some(p.id) != ingress && !p.flags.no_flood && p.vlan.carries(vlan))
             .collect();
         if ports.is_empty() {
             self.note(DropReason::NoFloodPort);
         }
-        self.send_in_vlan(&ports, vlan)
+        self.send_in_vlan(at, &ports, vlan)
     }
 
     /// Sends to ports that carry `vlan`, each with or without tag as it wants: first the frame as
     /// it is, then, on a copy, with its tag changed.
-    fn send_in_vlan(&mut self, ports: &[&Port], vlan: u16) -> Result<(), TooManyHops> {
+    fn send_in_vlan(
+        &mut self,
+        at: &Place<'a>,
+        ports: &[&Port],
+        vlan: u16,
+    ) -> Result<(), TooManyHops> {
         let tagged = self.key.has_vlan();
         let vid = self.key.vlan[0].tci.get() & VID;
         // A priority tag (VID 0) is taken off, as in Open vSwitch by default.
@@ -90,7 +100,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
             wanted => tagged && wanted == vid,
         };
         for port in ports.iter().filter(|p| as_is(p)) {
-            self.send(port.id)?;
+            self.send(at, port.id)?;
         }
         let others = ports.iter().filter(|p| !as_is(p));
         // A frame of one VLAN leaves tagged with it or untagged: the others all want the same.
@@ -102,7 +112,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
         if !untagged.is_empty() {
             self.on_copy(|walk| {
                 walk.pop_vlan();
-                untagged.iter().try_for_each(|id| walk.send(*id))
+                untagged.iter().try_for_each(|id| walk.send(at, *id))
             })?;
         }
         if !retagged.is_empty() {
@@ -112,7 +122,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
                 } else {
                     walk.push_tag(TPID, vlan);
                 }
-                retagged.iter().try_for_each(|id| walk.send(*id))
+                retagged.iter().try_for_each(|id| walk.send(at, *id))
             })?;
         }
         Ok(())

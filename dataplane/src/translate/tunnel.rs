@@ -77,12 +77,12 @@ impl<L: Lookup> Walk<'_, L> {
     /// The remote that a flow set. The one that the packet arrived with is the switch's own address:
     /// as in Open vSwitch, nothing is sent there.
     fn flow_remote(&mut self) -> Option<IpAddr> {
-        let (key, original) = (&self.key, self.original);
+        let (key, arrived) = (&self.key, &self.arrived);
         self.wildcards.0.tun_dst.set(u32::MAX);
         self.wildcards.0.tun_ipv6_dst = [u8::MAX; 16];
-        if key.tun_dst.get() != 0 && key.tun_dst != original.tun_dst {
+        if key.tun_dst.get() != 0 && key.tun_dst != arrived.tun_dst {
             Some(IpAddr::V4(key.tun_dst.get().into()))
-        } else if key.tun_ipv6_dst != [0; 16] && key.tun_ipv6_dst != original.tun_ipv6_dst {
+        } else if key.tun_ipv6_dst != [0; 16] && key.tun_ipv6_dst != arrived.tun_ipv6_dst {
             Some(IpAddr::V6(key.tun_ipv6_dst.into()))
         } else {
             None

@@ -1,0 +1,114 @@
+//! Headers that are pushed and popped (OpenFlow 1.3 section 5.12, "Field values on push" in 5.12.1).
+//!
+//! Popping leaves the walk stale: the key does not hold what was behind the header.
+
+use super::{Lookup, Walk};
+use crate::action::Step;
+use crate::flow::key::MPLS_DEPTH;
+use crate::flow::prereq::{ETH_PBB, Prerequisite};
+use crate::flow::{FlowKey, Vlan};
+
+/// "Bottom of stack" in a label stack entry (RFC 3032 section 2.1).
+const BOTTOM: u32 = 0x100;
+/// I-SID in a service tag (IEEE 802.1ah: I-TAG TCI).
+const ISID: u32 = 0xff_ffff;
+
+impl<L: Lookup> Walk<'_, L> {
+    pub(super) fn push_mpls(&mut self, ethertype: u16) {
+        let labelled = Prerequisite::Mpls.met(&self.key, &mut self.wildcards);
+        self.unwildcard_mpls();
+        // Label and TC are those of the entry below, or zero; the TTL is that of the entry or the
+        // IP header below, or zero.
+        let lse = if labelled {
+            self.key.mpls[0].get() & !BOTTOM
+        } else {
+            let is_ip = Prerequisite::Ip.met(&self.key, &mut self.wildcards);
+            if is_ip {
+                self.wildcards.0.ip_ttl = u8::MAX;
+            }
+            BOTTOM | if is_ip { u32::from(self.key.ip_ttl) } else { 0 }
+        };
+        clear_network(&mut self.key);
+        self.key.pbb.set(0);
+        self.key.eth_type.set(ethertype);
+        self.key.mpls = [lse.into(), self.key.mpls[0], self.key.mpls[1]];
+        self.steps.push(Step::PushMpls { ethertype, lse });
+    }
+
+    pub(super) fn pop_mpls(&mut self, ethertype: u16) {
+        if Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
+            self.steps.push(Step::PopMpls { ethertype });
+            self.stale = true;
+        }
+    }
+
+    pub(super) fn push_pbb(&mut self) {
+        // The I-SID is that of a service tag below, the I-PCP that of a VLAN tag below, or zero.
+        let backbone = Prerequisite::Pbb.met(&self.key, &mut self.wildcards);
+        self.unwildcard_vlans();
+        let isid = if backbone {
+            self.wildcards.0.pbb.set(u32::MAX);
+            self.key.pbb.get() & ISID
+        } else {
+            0
+        };
+        let pcp = u32::from(self.key.vlan[0].tci.get() >> 13);
+        clear_network(&mut self.key);
+        self.key.vlan = [Vlan::default(); 2];
+        self.key.mpls = [0.into(); MPLS_DEPTH];
+        self.key.eth_type.set(ETH_PBB);
+        self.key.pbb.set(isid);
+        self.steps.push(Step::PushPbb { itag: pcp << 29 | isid });
+    }
+
+    pub(super) fn pop_pbb(&mut self) {
+        if Prerequisite::Pbb.met(&self.key, &mut self.wildcards) {
+            self.steps.push(Step::PopPbb);
+            self.stale = true;
+        }
+    }
+
+    /// Between a label stack entry and what is below it; what has one TTL only stays as it is.
+    pub(super) fn copy_ttl(&mut self, out: bool) {
+        if Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
+            self.steps.push(Step::CopyTtl { out });
+            self.stale = true;
+        }
+    }
+
+    /// Entries move when others are pushed, so their bits are added all at once.
+    fn unwildcard_mpls(&mut self) {
+        for entry in &mut self.wildcards.0.mpls {
+            entry.set(u32::MAX);
+        }
+    }
+}
+
+/// Nobody looks behind a label or a service tag.
+fn clear_network(key: &mut FlowKey) {
+    let FlowKey {
+        ipv6_label,
+        ip_proto,
+        ip_tos,
+        ip_ttl,
+        ip_frag,
+        tp_src,
+        tp_dst,
+        ipv4_src,
+        ipv4_dst,
+        ipv6_src,
+        ipv6_dst,
+        nd_target,
+        arp_sha,
+        arp_tha,
+        tcp_flags,
+        ipv6_exthdr,
+        ..
+    } = FlowKey::default();
+    (key.ipv6_label, key.ipv6_exthdr) = (ipv6_label, ipv6_exthdr);
+    (key.ip_proto, key.ip_tos, key.ip_ttl, key.ip_frag) = (ip_proto, ip_tos, ip_ttl, ip_frag);
+    (key.tp_src, key.tp_dst, key.tcp_flags) = (tp_src, tp_dst, tcp_flags);
+    (key.ipv4_src, key.ipv4_dst) = (ipv4_src, ipv4_dst);
+    (key.ipv6_src, key.ipv6_dst, key.nd_target) = (ipv6_src, ipv6_dst, nd_target);
+    (key.arp_sha, key.arp_tha) = (arp_sha, arp_tha);
+}
