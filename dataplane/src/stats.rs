@@ -141,7 +141,7 @@ impl WorkerCounters {
 }
 
 /// Sums of a port's counters over all workers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortStats {
     /// Frames received.
     pub rx_packets: u64,
@@ -154,6 +154,14 @@ pub struct PortStats {
     /// Drops by reason, in the order of [`DropReason::ALL`]: those of frames received here, and
     /// those of frames that should have left here.
     pub drops: [u64; DropReason::COUNT],
+}
+
+// Not derived: arrays this long have no default of their own.
+impl Default for PortStats {
+    fn default() -> Self {
+        let drops = [0; DropReason::COUNT];
+        Self { rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0, drops }
+    }
 }
 
 impl PortStats {
@@ -170,7 +178,7 @@ impl PortStats {
 }
 
 /// Sums of the workers' own counters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwitchStats {
     /// Drops of frames that belong to no port (a VNI without a tunnel).
     pub drops: [u64; DropReason::COUNT],
@@ -186,6 +194,20 @@ pub struct SwitchStats {
     pub cache: CacheStats,
     /// Entries in the workers' caches.
     pub cache_entries: u64,
+}
+
+impl Default for SwitchStats {
+    fn default() -> Self {
+        Self {
+            drops: [0; DropReason::COUNT],
+            too_big_sent: 0,
+            too_big_suppressed: 0,
+            packet_ins: [0; Reason::COUNT],
+            packet_in_drops: [0; Reason::COUNT],
+            cache: CacheStats::default(),
+            cache_entries: 0,
+        }
+    }
 }
 
 impl SwitchStats {

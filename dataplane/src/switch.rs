@@ -488,6 +488,16 @@ impl Switch {
         self.upcalls.set_waker(waker);
     }
 
+    /// Says whether anybody takes what a bridge sends to CONTROLLER; at once. At first, nobody does.
+    pub fn set_controllers(&mut self, bridge: BridgeId, controllers: bool) {
+        if let Some(Some(b)) = self.next.bridges.get_mut(bridge.0 as usize)
+            && b.controllers != controllers
+        {
+            Arc::make_mut(b).controllers = controllers;
+            self.publish();
+        }
+    }
+
     /// Makes a bridge treat every packet by NORMAL instead of its flow tables, or by its tables
     /// again; at once.
     pub fn set_fail_open(&mut self, bridge: BridgeId, fail_open: bool) {

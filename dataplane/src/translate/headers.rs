@@ -4,30 +4,22 @@
 
 use super::{Lookup, Walk};
 use crate::action::Step;
+use crate::action::mpls::entry_on_push;
+use crate::action::pbb::itag_on_push;
 use crate::flow::key::MPLS_DEPTH;
 use crate::flow::prereq::{ETH_PBB, Prerequisite};
 use crate::flow::{FlowKey, Vlan};
-
-/// "Bottom of stack" in a label stack entry (RFC 3032 section 2.1).
-const BOTTOM: u32 = 0x100;
-/// I-SID in a service tag (IEEE 802.1ah: I-TAG TCI).
-const ISID: u32 = 0xff_ffff;
+use crate::wire::pbb;
 
 impl<L: Lookup> Walk<'_, L> {
     pub(super) fn push_mpls(&mut self, ethertype: u16) {
-        let labelled = Prerequisite::Mpls.met(&self.key, &mut self.wildcards);
+        if !Prerequisite::Mpls.met(&self.key, &mut self.wildcards)
+            && Prerequisite::Ip.met(&self.key, &mut self.wildcards)
+        {
+            self.wildcards.0.ip_ttl = u8::MAX;
+        }
         self.unwildcard_mpls();
-        // Label and TC are those of the entry below, or zero; the TTL is that of the entry or the
-        // IP header below, or zero.
-        let lse = if labelled {
-            self.key.mpls[0].get() & !BOTTOM
-        } else {
-            let is_ip = Prerequisite::Ip.met(&self.key, &mut self.wildcards);
-            if is_ip {
-                self.wildcards.0.ip_ttl = u8::MAX;
-            }
-            BOTTOM | if is_ip { u32::from(self.key.ip_ttl) } else { 0 }
-        };
+        let lse = entry_on_push(&self.key);
         clear_network(&mut self.key);
         self.key.pbb.set(0);
         self.key.eth_type.set(ethertype);
@@ -43,22 +35,17 @@ impl<L: Lookup> Walk<'_, L> {
     }
 
     pub(super) fn push_pbb(&mut self) {
-        // The I-SID is that of a service tag below, the I-PCP that of a VLAN tag below, or zero.
-        let backbone = Prerequisite::Pbb.met(&self.key, &mut self.wildcards);
-        self.unwildcard_vlans();
-        let isid = if backbone {
+        if Prerequisite::Pbb.met(&self.key, &mut self.wildcards) {
             self.wildcards.0.pbb.set(u32::MAX);
-            self.key.pbb.get() & ISID
-        } else {
-            0
-        };
-        let pcp = u32::from(self.key.vlan[0].tci.get() >> 13);
+        }
+        self.unwildcard_vlans();
+        let itag = itag_on_push(&self.key);
         clear_network(&mut self.key);
         self.key.vlan = [Vlan::default(); 2];
         self.key.mpls = [0.into(); MPLS_DEPTH];
         self.key.eth_type.set(ETH_PBB);
-        self.key.pbb.set(isid);
-        self.steps.push(Step::PushPbb { itag: pcp << 29 | isid });
+        self.key.pbb.set(itag & pbb::ISID);
+        self.steps.push(Step::PushPbb { itag });
     }
 
     pub(super) fn pop_pbb(&mut self) {

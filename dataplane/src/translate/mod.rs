@@ -40,7 +40,7 @@ pub const MAX_LOOKUPS: u32 = 4096;
 /// Most patch ports, groups and resubmits, one within the other (Open vSwitch: `MAX_DEPTH`).
 pub const MAX_DEPTH: u32 = 64;
 /// Most times that one packet is taken apart anew.
-pub const MAX_RECIRCULATIONS: u32 = 64;
+pub const MAX_RECIRCULATIONS: usize = 64;
 
 /// What to do with a packet, and for which packets and how long that holds.
 #[derive(Clone, Debug)]

@@ -22,14 +22,15 @@ use self::progress::Progress;
 use self::sink::{Outlets, TxSlot};
 use self::sticky::Sticky;
 use crate::action::apply::apply;
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::drop::DropReason;
-use crate::flow::{self, FlowKey};
+use crate::flow::{self, FlowKey, Layout};
 use crate::packet::{Packet, Pool};
 use crate::port::{Receive, Received, RxBatch, TxItem, TxReport};
 use crate::state::{BridgeId, Datapath, PortId, Shared, clock_ms};
 use crate::stats::WorkerCounters;
 use crate::too_big::{self, Limiter};
+use crate::translate::MAX_RECIRCULATIONS;
 use crate::upcall::{PacketOut, Upcalls};
 use crate::wire::ethernet;
 use crossbeam_channel::Receiver;
@@ -292,12 +293,25 @@ impl Turn {
             t.write(&mut key);
         }
         let index = self.packets.len() as u32;
-        let bytes = packet.len() as u64;
         let origin = Origin { port, vlan: key.vlan[0] };
         self.packets.push(packet);
         self.origins.push(origin);
         let entry = self.cache.lookup(datapath, &key, now);
-        let hash = flow::hash(&key);
+        self.treat(entry, &key, index, layout, origin);
+        self.recirculate(datapath, origin, now);
+    }
+
+    /// Does what was decided with `packets[index]`.
+    fn treat(
+        &mut self,
+        entry: cache::Handle,
+        key: &FlowKey,
+        index: u32,
+        layout: Layout,
+        origin: Origin,
+    ) {
+        let bytes = self.packets[index as usize].len() as u64;
+        let hash = flow::hash(key);
         let decision = self.cache.decision(entry);
         let done = apply(
             &decision.steps,
@@ -312,6 +326,24 @@ impl Turn {
         let reason = decision.drop;
         self.cache.account(entry, bytes);
         self.settle(origin, done, reason);
+    }
+
+    /// Goes on with the packets, of one that came in, that have to be taken apart anew.
+    fn recirculate(&mut self, datapath: &Datapath, origin: Origin, now: u64) {
+        let mut next = 0;
+        while let Some((index, frozen)) = self.out.recirculated.get(next).cloned() {
+            if next == MAX_RECIRCULATIONS {
+                let left = (self.out.recirculated.len() - next) as u64;
+                self.out.dropped(origin.port, DropReason::TooManyRecirculations, left);
+                break;
+            }
+            next += 1;
+            let mut key = FlowKey::default();
+            let layout = flow::extract(self.packets[index as usize].data(), &mut key);
+            let entry = self.cache.lookup_frozen(datapath, &mut key, &frozen, now);
+            self.treat(entry, &key, index, layout, origin);
+        }
+        self.out.recirculated.clear();
     }
 
     /// Counts what was dropped of a packet, and makes its copies come from where it came from.

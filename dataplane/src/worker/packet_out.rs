@@ -5,7 +5,7 @@ use crate::action::apply::apply;
 use crate::drop::DropReason;
 use crate::flow::{self, FlowKey};
 use crate::state::{BridgeId, Datapath, OfPort, PortId};
-use crate::translate::{Decision, translate_actions};
+use crate::translate::translate_actions;
 use crate::upcall::PacketOut;
 use crate::wire::ethernet;
 
@@ -46,29 +46,14 @@ impl Turn {
             &mut self.pool,
             &mut self.out,
         );
-        count(&decision, bytes, now);
+        decision.count(1, bytes, now);
         self.out.passed(&decision.patches, bytes);
         self.settle(origin, done, decision.drop);
+        self.recirculate(datapath, origin, now);
     }
 }
 
 /// The port that a packet-out names, in the datapath.
 fn ingress(datapath: &Datapath, bridge: BridgeId, in_port: OfPort) -> PortId {
     datapath.bridge(bridge).and_then(|b| b.port(in_port)).unwrap_or(NO_PORT)
-}
-
-/// Adds the packet to the counters of all that the decision met.
-fn count(decision: &Decision, bytes: u64, now: u64) {
-    for rule in &decision.rules {
-        rule.stats.add(1, bytes, now);
-    }
-    for counts in &decision.counts {
-        counts.add(1, bytes);
-    }
-    for (table, matched) in &decision.tables {
-        table.add(1, *matched);
-    }
-    for learned in &decision.learned {
-        learned.refresh(now);
-    }
 }
