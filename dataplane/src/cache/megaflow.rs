@@ -60,8 +60,9 @@ impl Megaflows {
         }
         for subtable in &mut self.subtables {
             let hash = subtable.compact.hash(self.seed, key.packet_words());
-            let same =
-                |f: &Megaflow| f.hash == hash && subtable.compact.equal(&f.words, key.packet_words());
+            let same = |f: &Megaflow| {
+                f.hash == hash && subtable.compact.equal(&f.words, key.packet_words())
+            };
             if let Some(flow) = subtable.flows.find(hash, same) {
                 subtable.hits += 1;
                 return Some(flow.entry);

@@ -82,11 +82,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
         }
     }
 
-    fn find_rule(
-        &mut self,
-        at: &Place<'a>,
-        table: u8,
-    ) -> Result<Option<Arc<Rule>>, TooManyHops> {
+    fn find_rule(&mut self, at: &Place<'a>, table: u8) -> Result<Option<Arc<Rule>>, TooManyHops> {
         self.count_lookup()?;
         let rule = self.lookup.lookup(at.bridge, table, &self.key, &mut self.wildcards);
         if let Some(t) = at.bridge.pipeline.table(table) {

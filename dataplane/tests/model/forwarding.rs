@@ -72,6 +72,7 @@ fn sent(decision: &Decision, key: &FlowKey) -> Vec<(u32, Vec<u16>)> {
                 }
                 Step::Set { .. } => {}
                 Step::Sub(steps) => run(steps, tags.clone(), out),
+                other => panic!("{other:?}"),
             }
         }
     }

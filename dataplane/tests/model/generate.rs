@@ -1,20 +1,27 @@
 //! Packets, rules and events to try, drawn from small pools so that they meet.
 
 use dataplane::action::{Action, Instructions};
-use dataplane::flow::key::{FRAG_ANY, FRAG_LATER, VLAN_PRESENT};
+use dataplane::flow::key::{FRAG_ANY, FRAG_LATER, PACKET_WORDS, VLAN_PRESENT};
 use dataplane::flow::{Field, FlowKey, Mask, Match, Vlan};
 use dataplane::state::OfPort;
+use dataplane::table::group::{Bucket, GROUP_ANY, GroupCommand, GroupKind, GroupMod};
 use dataplane::table::{Command, FlowMod};
+use dataplane::upcall::Reason;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Something that happens to the switch.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// A packet comes in; and bits to flip where the decision did not look.
-    Packet(Box<FlowKey>, Box<[u64; 23]>),
+    /// A packet comes in; what is found in it where it is taken apart anew; and bits to flip where the
+    /// decisions did not look.
+    Packet(Box<FlowKey>, Box<FlowKey>, Box<Noise>),
     /// A flow-mod on a bridge.
     FlowMod(usize, Box<FlowMod>),
+    /// A group of a bridge gets another kind and other buckets.
+    Group(usize, Box<GroupMod>),
+    /// The first bridge forwards by NORMAL, or by its tables.
+    FailOpen(bool),
     /// An address was seen on a port of the first bridge.
     Seen { vlan: u16, mac: [u8; 6], port: u32 },
     /// A port goes down, comes back, loses or gets its flood flag.
@@ -22,6 +29,12 @@ pub(crate) enum Event {
     /// The first bridge forgets what it learned on a port.
     Flush(u32),
 }
+
+/// Bits for all that a packet decides of its key.
+pub(crate) type Noise = [u64; PACKET_WORDS];
+
+/// Groups that each bridge has. Each sends to those behind it only.
+pub(crate) const GROUPS: u32 = 4;
 
 /// Ports of the model switch: 8 of the first bridge, 3 of the second.
 pub(crate) const PORTS: u32 = 11;
@@ -61,6 +74,8 @@ pub(crate) fn packet() -> impl Strategy<Value = FlowKey> {
         3 => Just(0x86dd),
         2 => Just(0x0806),
         1 => Just(0x88cc),
+        2 => Just(0x8847),
+        1 => Just(0x88e7),
     ];
     let address = || select(&ADDRESSES[..]);
     let network = (kind, address(), address(), select(&TOS[..]), select(&TTL[..]), 0u32..3);
@@ -109,6 +124,13 @@ fn fill_network(key: &mut FlowKey, network: Network, transport: Transport) {
             (key.ipv6_src, key.ipv6_dst) = (v6(src), v6(dst));
             key.ipv6_label.set(label);
         }
+        0x8847 => {
+            for (i, entry) in key.mpls.iter_mut().enumerate().take(label as usize + 1) {
+                let bottom = if i == label as usize { 0x100 } else { 0 };
+                entry.set(u32::from(tos) << 12 | bottom | u32::from(ttl));
+            }
+        }
+        0x88e7 => key.pbb.set(label),
         _ => {}
     }
     if kind == 0x0806 {
@@ -149,10 +171,13 @@ fn field_mask() -> impl Strategy<Value = (Field, u128)> {
 
 /// A match that some packets fit: some bits of one of them.
 fn matching() -> impl Strategy<Value = Match> {
-    (packet(), prop::collection::vec(field_mask(), 0..4), 0u32..8).prop_map(
-        |(mut key, fields, ofport)| {
+    (packet(), prop::collection::vec(field_mask(), 0..4), 0u32..8, 0u8..3).prop_map(
+        |(mut key, fields, ofport, type_known)| {
             key.in_port.set(ofport);
             let mut mask = Mask::default();
+            if type_known > 0 {
+                mask.0.eth_type.set(u16::MAX);
+            }
             for (field, bits) in fields {
                 field.write_masked(&mut mask.0, bits, bits);
                 // What else the match must say so that set-fields are allowed.
@@ -199,7 +224,100 @@ fn set_field() -> impl Strategy<Value = Action> {
     })
 }
 
+/// Some bits of a field, and as many of another that may be set.
+fn bits_of_two() -> impl Strategy<Value = ((Field, u16), (Field, u16), u16)> {
+    let places = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
+    let settable: Vec<Field> = Field::ALL.iter().copied().filter(|f| f.settable()).collect();
+    (select(Field::ALL), select(settable), places, any::<prop::sample::Index>()).prop_map(
+        |(src, dst, (a, b), n)| {
+            let bits = n.index(src.bits().min(dst.bits()).min(64) as usize) + 1;
+            let from = a.index(src.bits() as usize - bits + 1) as u16;
+            let to = b.index(dst.bits() as usize - bits + 1) as u16;
+            ((src, from), (dst, to), bits as u16)
+        },
+    )
+}
+
+fn headers() -> impl Strategy<Value = Action> {
+    let popped = select(vec![0x0800u16, 0x86dd, 0x8847, 0x88cc]);
+    prop_oneof![
+        2 => Just(Action::PushMpls(0x8847)),
+        3 => popped.prop_map(Action::PopMpls),
+        1 => Just(Action::PushPbb(0x88e7)),
+        1 => Just(Action::PopPbb),
+        1 => Just(Action::DecMplsTtl),
+        1 => Just(Action::CopyTtlIn),
+        1 => Just(Action::CopyTtlOut),
+    ]
+}
+
+fn nicira() -> impl Strategy<Value = Action> {
+    let port = prop::option::weighted(0.3, 1u32..8).prop_map(|p| p.map(OfPort));
+    let resubmit =
+        (port, prop::option::of(0u8..4)).prop_map(|(port, table)| Action::Resubmit { port, table });
+    let load = (bits_of_two(), any::<u64>()).prop_map(|((_, (field, bit), bits), value)| {
+        Action::Load { field, bit, bits, value: value & (u64::MAX >> (64 - bits)) }
+    });
+    let copy = bits_of_two().prop_map(|((src, src_bit), (dst, dst_bit), bits)| Action::Move {
+        src,
+        src_bit,
+        dst,
+        dst_bit,
+        bits,
+    });
+    let reason = select(vec![Reason::Action, Reason::InvalidTtl]);
+    prop_oneof![
+        3 => resubmit,
+        2 => load,
+        3 => copy,
+        1 => reason.prop_map(|reason| Action::Controller { max_len: 128, id: 0, reason }),
+        1 => Just(Action::Note([1, 2].into())),
+    ]
+}
+
+fn group(ids: std::ops::RangeInclusive<u32>) -> impl Strategy<Value = Action> {
+    ids.prop_map(Action::Group)
+}
+
+/// A group like any of those that each bridge has; its buckets send to groups behind it.
+pub(crate) fn group_mod(command: GroupCommand, id: u32) -> impl Strategy<Value = GroupMod> {
+    let kinds = [GroupKind::All, GroupKind::Select, GroupKind::Indirect, GroupKind::FastFailover];
+    let to = if id < GROUPS {
+        prop_oneof![4 => action(), 1 => group(id + 1..=GROUPS)].boxed()
+    } else {
+        action().boxed()
+    };
+    let watched = prop::option::weighted(0.4, 1u32..9);
+    let bucket = (prop::collection::vec(to, 0..4), 0u16..4, watched);
+    (select(kinds.to_vec()), prop::collection::vec(bucket, 1..4)).prop_map(
+        move |(kind, mut buckets)| {
+            if kind == GroupKind::Indirect {
+                buckets.truncate(1);
+            }
+            let watches = matches!(kind, GroupKind::Select | GroupKind::FastFailover);
+            let bucket = |(actions, weight, watched): (Vec<Action>, u16, Option<u32>)| Bucket {
+                weight: if kind == GroupKind::Select { weight } else { 0 },
+                watch_port: watched.filter(|_| watches).map_or(OfPort::ANY, OfPort),
+                watch_group: GROUP_ANY,
+                actions,
+                counts: std::sync::Arc::default(),
+            };
+            let buckets = buckets.into_iter().map(bucket).collect();
+            GroupMod { command, id, kind, buckets }
+        },
+    )
+}
+
+/// What a rule or a bucket does; no group.
 fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        2 => headers(),
+        3 => nicira(),
+        6 => plain_action(),
+    ]
+}
+
+fn plain_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => output(),
         3 => set_field(),
@@ -210,6 +328,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn instructions() -> impl Strategy<Value = Instructions> {
+    let action = || prop_oneof![8 => action(), 1 => group(1..=GROUPS + 1)];
     let actions = || prop::collection::vec(action(), 0..5);
     let metadata = prop::option::weighted(0.2, (0u64..4, select(vec![3u64, u64::MAX])));
     let goto_table = prop::option::weighted(0.4, select(vec![1u8, 2, 2, 3, 3, 3]));
@@ -220,6 +339,7 @@ fn instructions() -> impl Strategy<Value = Instructions> {
             clear,
             write,
             metadata,
+            meter: None,
             goto_table,
         },
     )
@@ -275,9 +395,14 @@ pub(crate) fn event(packets: Vec<FlowKey>) -> impl Strategy<Value = Event> {
             key.in_port = k.in_port;
             key
         });
+    let behind = prop_oneof![3 => select(packets.clone()), 1 => packet()];
     let packet = prop_oneof![4 => select(packets), 3 => mixed, 1 => packet()];
+    let group = (1..=GROUPS).prop_flat_map(|id| group_mod(GroupCommand::Modify, id));
     prop_oneof![
-        40 => (packet, any::<[u64; 23]>()).prop_map(|(k, f)| Event::Packet(k.into(), f.into())),
+        40 => (packet, behind, any::<Noise>())
+            .prop_map(|(k, b, f)| Event::Packet(k.into(), b.into(), f.into())),
+        1 => (0..2usize, group).prop_map(|(b, m)| Event::Group(b, m.into())),
+        1 => prop::bool::weighted(0.2).prop_map(Event::FailOpen),
         4 => (0..2usize, flow_mod()).prop_map(|(b, m)| Event::FlowMod(b, m.into())),
         2 => seen.prop_map(|(vlan, mac, port)| Event::Seen { vlan, mac, port }),
         1 => port.prop_map(|(port, down, no_flood, link)| Event::Port {

@@ -54,6 +54,7 @@ pub(crate) fn datapath() -> Datapath {
             ports: of,
             fdb: Arc::new(Fdb::default()),
             pipeline: Arc::default(),
+            controllers: bridge == 0,
             fail_open: false,
         })));
     }
