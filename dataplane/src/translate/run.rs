@@ -5,7 +5,6 @@ use super::frozen::Work;
 use super::{Flow, Lookup, MAX_DEPTH, MAX_LOOKUPS, Place, Source, TooManyHops, Walk};
 use crate::action::{Action, Instructions, Step};
 use crate::drop::DropReason;
-use crate::flow::Mask;
 use crate::state::OfPort;
 use crate::table::Rule;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 /// Where the actions of a rule of this table come from.
 fn source_of(rule: &Rule, table: u8) -> Source {
     // "A table-miss flow entry wildcards all match fields and has the lowest priority (0)."
-    let miss = rule.priority == 0 && rule.matching.mask == Mask::default();
+    let miss = rule.priority == 0 && rule.matching.values().is_empty();
     Source { table, cookie: rule.cookie, miss }
 }
 
@@ -131,7 +130,7 @@ impl<'a, L: Lookup> Walk<'a, L> {
         from: usize,
     ) -> Result<Flow, TooManyHops> {
         let Instructions { apply, clear, write, metadata, meter, goto_table: _ } =
-            &rule.instructions;
+            &*rule.instructions;
         // A rule that goes on after a freeze has done one action at least: the key was good when it
         // was found.
         if let (Some(id), 0) = (meter, from) {
