@@ -140,6 +140,14 @@ fn patch_ports_join_two_bridges() {
     right.put(frame(1, 2));
     assert_eq!(left.next(WAIT).unwrap().data(), frame(1, 2).data());
     assert!(left.next(QUIET).is_none());
+    // The patch ports count what passed, each from its own side; so do the workers' caches.
+    b.switch.sync();
+    let stats = b.switch.stats();
+    for patch in [here, there] {
+        let p = &stats.ports[&patch];
+        assert_eq!((p.rx_packets, p.tx_packets, p.rx_bytes, p.tx_bytes), (1, 1, 60, 60));
+    }
+    assert_eq!((stats.switch.cache.misses, stats.switch.cache_entries), (2, 2));
 }
 
 #[test]
