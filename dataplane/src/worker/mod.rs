@@ -121,7 +121,8 @@ impl Worker {
         self.turn.sticky = Some(Sticky::new());
         let mut events = Events::with_capacity(256);
         loop {
-            let sleep = if self.ready.is_empty() { MAX_SLEEP } else { Duration::ZERO };
+            let rest = !self.ready.is_empty() || !self.commands.is_empty();
+            let sleep = if rest { Duration::ZERO } else { MAX_SLEEP };
             if let Err(e) = self.poll.poll(&mut events, Some(sleep))
                 && e.kind() != io::ErrorKind::Interrupted
             {
@@ -153,7 +154,7 @@ impl Worker {
         let datapath = shared.0.load();
         self.progress.works_with(datapath.epoch);
         // Also without a wake-up: what the snapshot speaks of was announced before it.
-        let go_on = self.obey(&datapath);
+        let go_on = self.obey();
         let mut i = 0;
         while i < self.ready.len() && go_on {
             let index = self.ready[i];
@@ -173,51 +174,53 @@ impl Worker {
         go_on
     }
 
-    /// Does the commands that have come; false when told to stop.
-    fn obey(&mut self, datapath: &Datapath) -> bool {
-        while let Ok(command) = self.commands.try_recv() {
+    /// Does the commands that have come, but so many packet-outs at most that ports have their turn;
+    /// false when told to stop.
+    fn obey(&mut self) -> bool {
+        let mut go_on = true;
+        while go_on && self.packet_outs < BUDGET {
+            let Ok(command) = self.commands.try_recv() else { break };
             if let Command::PacketOut(bridge, out) = command {
-                self.packet_out(datapath, bridge, *out);
-                continue;
-            }
-            self.finish_packet_outs(datapath);
-            match command {
-                Command::AddReceiver(id, receive) => self.add_receiver(id, receive),
-                Command::RemoveReceiver(id) => self.remove_receiver(id),
-                Command::AddPort(port, counters) => {
-                    self.turn.out.slot(port).counters = Some(counters);
-                }
-                Command::SetTransmitter(port, transmit) => {
-                    self.turn.out.slot(port).transmit = transmit;
-                }
-                Command::RemovePort(port) => *self.turn.out.slot(port) = TxSlot::default(),
-                Command::PacketOut(..) => {}
-                Command::Sync(done) => {
-                    let _ = done.send(());
-                }
-                Command::Stop => return false,
+                self.packet_out(bridge, *out);
+            } else {
+                self.finish_packet_outs();
+                go_on = self.command(command);
             }
         }
-        self.finish_packet_outs(datapath);
+        self.finish_packet_outs();
+        go_on
+    }
+
+    fn command(&mut self, command: Command) -> bool {
+        let out = &mut self.turn.out;
+        match command {
+            Command::AddReceiver(id, receive) => self.add_receiver(id, receive),
+            Command::RemoveReceiver(id) => self.remove_receiver(id),
+            Command::AddPort(port, counters) => out.slot(port).counters = Some(counters),
+            Command::SetTransmitter(port, transmit) => out.slot(port).transmit = transmit,
+            Command::RemovePort(port) => *out.slot(port) = TxSlot::default(),
+            Command::PacketOut(bridge, out) => self.packet_out(bridge, *out),
+            Command::Sync(done) => {
+                let _ = done.send(());
+            }
+            Command::Stop => return false,
+        }
         true
     }
 
-    /// Packet-outs that came together make a turn, as frames of a port do.
-    fn packet_out(&mut self, datapath: &Datapath, bridge: BridgeId, out: PacketOut) {
-        let now = clock_ms();
+    /// Packet-outs that came together make a turn, as frames of a port do. Each is done by the
+    /// snapshot in force: it may have been sent behind a change that the round does not know yet.
+    fn packet_out(&mut self, bridge: BridgeId, out: PacketOut) {
         if self.packet_outs == 0 {
             self.turn.out.begin();
         }
-        self.turn.packet_out(datapath, bridge, out, now);
+        self.turn.packet_out(&self.shared.0.load(), bridge, out, clock_ms());
         self.packet_outs += 1;
-        if self.packet_outs >= BUDGET {
-            self.finish_packet_outs(datapath);
-        }
     }
 
-    fn finish_packet_outs(&mut self, datapath: &Datapath) {
+    fn finish_packet_outs(&mut self) {
         if self.packet_outs > 0 {
-            self.turn.finish(datapath, clock_ms());
+            self.turn.finish(&self.shared.0.load(), clock_ms());
             self.progress.end_packet_outs(std::mem::take(&mut self.packet_outs));
         }
     }
