@@ -17,9 +17,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Queues a message.
+    /// Queues a message. One that is longer than a message can be is not sent, and that is logged.
     pub fn send(&mut self, xid: u32, message: &Message) {
-        wire::encode(xid, message, &mut self.bytes);
+        if let Err(e) = wire::encode(xid, message, &mut self.bytes) {
+            tracing::error!(error = %e, kind = message.wire_type(), "message not sent");
+        }
     }
 
     /// Queues an answer that is written bit by bit. While [`Self::is_dumping`], no further request of

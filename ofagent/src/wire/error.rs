@@ -1,5 +1,6 @@
 //! Errors (section 7.4.4).
 
+use super::bytes::{Put, Reader};
 use thiserror::Error;
 
 /// `enum ofp_error_type`.
@@ -235,4 +236,17 @@ pub struct ErrorMessage {
     pub error: WireError,
     /// At least 64 bytes of the message that was wrong, or a text for `HELLO_FAILED`.
     pub data: Vec<u8>,
+}
+
+impl ErrorMessage {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        let error = WireError::new(r.u16()?, r.u16()?);
+        Ok(Self { error, data: r.rest().to_vec() })
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.u16(self.error.kind);
+        out.u16(self.error.code);
+        out.extend_from_slice(&self.data);
+    }
 }

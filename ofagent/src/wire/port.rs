@@ -1,5 +1,8 @@
 //! Ports (sections 7.2.1, 7.3.4.3 and 7.4.3).
 
+use super::bytes::{Put, Reader};
+use super::error::{WireError, bad_request};
+
 /// `ofp_port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the specification's names")]
@@ -73,4 +76,100 @@ pub enum PortReason {
 pub struct PortStatus {
     pub reason: PortReason,
     pub port: Port,
+}
+
+/// `OFP_MAX_PORT_NAME_LEN`.
+const NAME_LEN: usize = 16;
+
+impl Port {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        let port_no = r.u32()?;
+        r.skip(4)?;
+        let hw_addr = r.array()?;
+        r.skip(2)?;
+        Ok(Self {
+            port_no,
+            hw_addr,
+            name: r.text(NAME_LEN)?,
+            config: r.u32()?,
+            state: r.u32()?,
+            curr: r.u32()?,
+            advertised: r.u32()?,
+            supported: r.u32()?,
+            peer: r.u32()?,
+            curr_speed: r.u32()?,
+            max_speed: r.u32()?,
+        })
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.u32(self.port_no);
+        out.zeros(4);
+        out.extend_from_slice(&self.hw_addr);
+        out.zeros(2);
+        out.text(&self.name, NAME_LEN);
+        for word in [
+            self.config,
+            self.state,
+            self.curr,
+            self.advertised,
+            self.supported,
+            self.peer,
+            self.curr_speed,
+            self.max_speed,
+        ] {
+            out.u32(word);
+        }
+    }
+}
+
+impl PortMod {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        let port_no = r.u32()?;
+        r.skip(4)?;
+        let hw_addr = r.array()?;
+        r.skip(2)?;
+        let config = r.u32()?;
+        let mask = r.u32()?;
+        let advertise = r.u32()?;
+        r.skip(4)?;
+        Ok(Self { port_no, hw_addr, config, mask, advertise })
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.u32(self.port_no);
+        out.zeros(4);
+        out.extend_from_slice(&self.hw_addr);
+        out.zeros(2);
+        out.u32(self.config);
+        out.u32(self.mask);
+        out.u32(self.advertise);
+        out.zeros(4);
+    }
+}
+
+impl PortReason {
+    fn from_wire(reason: u8) -> Result<Self, WireError> {
+        Ok(match reason {
+            0 => Self::Add,
+            1 => Self::Delete,
+            2 => Self::Modify,
+            // Nobody answers a port-status, so no code is made for this.
+            _ => return Err(WireError::bad_request(bad_request::BAD_TYPE)),
+        })
+    }
+}
+
+impl PortStatus {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, WireError> {
+        let reason = PortReason::from_wire(r.u8()?)?;
+        r.skip(7)?;
+        Ok(Self { reason, port: Port::decode(r)? })
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.u8(self.reason as u8);
+        out.zeros(7);
+        self.port.encode(out);
+    }
 }
