@@ -32,7 +32,7 @@ class Record(logging.Handler):
         if record.msg == "%s":  # a file begins
             self.flush_row()
             self.file = record.args[0]
-        elif record.msg.startswith("    %-"):  # a test ended
+        elif record.msg == "    %-100s %s":  # a test ended
             self.flush_row()
             category = "set_field" if "set_field" in self.file else self.file.partition(":")[0].strip()
             self.row = [category, self.file, *record.args, ""]
