@@ -241,9 +241,14 @@ ovs_start() {
   at_exit "ovs_stop '$host'"
   vsctl "$host" --no-wait init
   if [ "${2:-}" = tso ]; then vsctl "$host" --no-wait set Open_vSwitch . other_config:userspace-tso-enable=true; fi
-  on "$host" "${env[@]}" ovs-vswitchd -vconsole:off "unix:$d/db.sock" --pidfile="$d/ovs-vswitchd.pid" \
-    --log-file="$d/ovs-vswitchd.log" --unixctl="$d/ovs-vswitchd.ctl" --detach --no-chdir
+  ovs_daemon "$host"
   for p in ovs-vswitchd ovsdb-server; do wait_for 5 test -s "$d/$p.pid"; done
+}
+# ovs_daemon HOST: the daemon alone, on the database that is there
+ovs_daemon() {
+  local d=$DIR/$1.ovs
+  on "$1" env OVS_RUNDIR="$d" OVS_LOGDIR="$d" OVS_DBDIR="$d" OVS_SYSCONFDIR="$d" ovs-vswitchd -vconsole:off "unix:$d/db.sock" \
+    --pidfile="$d/ovs-vswitchd.pid" --log-file="$d/ovs-vswitchd.log" --unixctl="$d/ovs-vswitchd.ctl" --detach --no-chdir
 }
 ovs_pid() { cat "$DIR/$1.ovs/ovs-vswitchd.pid"; }
 ovs_stop() {
