@@ -1,5 +1,6 @@
 //! Masks over [`FlowKey`] and the matches of rules.
 
+use super::field::Field;
 use super::key::{FlowKey, KEY_WORDS};
 
 /// Which bits of a key matter: a key-shaped value whose 1-bits do.
@@ -64,6 +65,17 @@ impl Match {
     #[must_use]
     pub fn new(key: &FlowKey, mask: &Mask) -> Self {
         Self { key: mask.apply(key), mask: *mask }
+    }
+
+    /// Makes the EtherType known, or not, as actions that change it do; what followed the old one is not
+    /// known then.
+    pub(crate) fn set_eth_type(&mut self, ethertype: Option<u16>) {
+        self.mask.0.eth_type.set(if ethertype.is_some() { u16::MAX } else { 0 });
+        self.key.eth_type.set(ethertype.unwrap_or(0));
+        for field in [Field::IpProto, Field::IpFrag, Field::TpSrc, Field::TpDst] {
+            field.write(&mut self.mask.0, 0);
+        }
+        *self = Self::new(&self.key, &self.mask);
     }
 
     /// Whether a packet with this key matches.

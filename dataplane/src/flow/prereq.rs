@@ -8,6 +8,8 @@ use super::mask::Mask;
 pub const ETH_IPV4: u16 = 0x0800;
 /// EtherType of ARP.
 pub const ETH_ARP: u16 = 0x0806;
+/// EtherType of RARP, whose packets have ARP's fields.
+pub const ETH_RARP: u16 = 0x8035;
 /// EtherTypes of MPLS.
 pub const ETH_MPLS: [u16; 2] = [0x8847, 0x8848];
 /// EtherType of PBB's service tag (802.1ah).
@@ -36,7 +38,7 @@ pub enum Prerequisite {
     Ipv4,
     /// IPv6.
     Ipv6,
-    /// ARP.
+    /// ARP, or RARP (as in Open vSwitch).
     Arp,
     /// TCP, UDP or SCTP, not a later fragment.
     Ports,
@@ -169,7 +171,7 @@ impl Prerequisite {
             _ => {
                 wc.0.eth_type.set(u16::MAX);
                 match self {
-                    Self::Arp => eth == ETH_ARP,
+                    Self::Arp => eth == ETH_ARP || eth == ETH_RARP,
                     Self::Mpls => ETH_MPLS.contains(&eth),
                     Self::Pbb => eth == ETH_PBB,
                     Self::Ipv4 => eth == ETH_IPV4,

@@ -1,10 +1,11 @@
 //! Actions and instructions as text.
 
 use super::error::ParseError;
-use super::names::{self, Need, PortNames};
-use super::{split, value};
+use super::names::{self, Known, Need, PortNames};
+use super::{nicira, split, subfield, value};
 use crate::action::{Action, Instructions, Output};
 use crate::flow::key::VLAN_PRESENT;
+use crate::flow::prereq::ETH_MPLS;
 use crate::flow::{Field, Match};
 use crate::state::OfPort;
 use crate::wire::{ethernet, ipv4, ipv6};
@@ -21,7 +22,7 @@ pub(super) fn parse(
     ports: PortNames<'_>,
 ) -> Result<Instructions, ParseError> {
     let mut i = Instructions::default();
-    let mut known = *matching;
+    let mut known = Known { packet: *matching, checked: true };
     let mut last = (0, "");
     let parts = split(text)?;
     for part in &parts {
@@ -34,11 +35,12 @@ pub(super) fn parse(
         }
         // They are done in this order however they are written; so they have to be written in it.
         let rank = match name {
-            "clear_actions" => 1,
-            "write_actions" => 2,
-            "write_metadata" => 3,
-            "goto_table" => 4,
-            _ => 0,
+            "meter" => 0,
+            "clear_actions" => 2,
+            "write_actions" => 3,
+            "write_metadata" => 4,
+            "goto_table" => 5,
+            _ => 1,
         };
         if rank < last.0 {
             let problem = format!("must come before {}", last.1);
@@ -46,6 +48,10 @@ pub(super) fn parse(
         }
         last = (rank, name);
         match name {
+            "meter" => {
+                let meter = value::bounded(part, argument.unwrap_or_default(), 32)?;
+                i.meter = Some(meter as u32);
+            }
             "apply_actions" => {
                 for part in split(argument.unwrap_or_default())? {
                     i.apply.push(action(part, &mut known, ports)?);
@@ -73,7 +79,7 @@ pub(super) fn parse(
 }
 
 /// `name`, `name:argument` or `name(argument)`.
-fn name_and_argument(part: &str) -> Result<(&str, Option<&str>), ParseError> {
+pub(super) fn name_and_argument(part: &str) -> Result<(&str, Option<&str>), ParseError> {
     if part.starts_with('"') {
         return Ok((part, None));
     }
@@ -89,7 +95,11 @@ fn name_and_argument(part: &str) -> Result<(&str, Option<&str>), ParseError> {
     Ok((name, Some(inner)))
 }
 
-fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action, ParseError> {
+pub(super) fn action(
+    part: &str,
+    known: &mut Known,
+    ports: PortNames<'_>,
+) -> Result<Action, ParseError> {
     let (name, argument) = name_and_argument(part)?;
     let value = || {
         let problem = format!("expected {name}:VALUE");
@@ -100,8 +110,8 @@ fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action,
         Some(_) => Err(ParseError::new(part, format!("{name} takes no argument"))),
     };
     // An action of OpenFlow 1.0 that sets a whole field.
-    let set = |field: Field, need: Need, known: &Match| {
-        need.check(part, known)?;
+    let set = |field: Field, need: Need, known: &Known| {
+        known.require(need, part)?;
         let (value, mask) = value::parse(part, field, value()?, ports)?;
         if mask != field.max() {
             return Err(ParseError::new(part, format!("{name} takes no mask")));
@@ -115,12 +125,12 @@ fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action,
             if !ethernet::is_vlan(tpid) {
                 return Err(ParseError::new(part, "expected push_vlan:0x8100 or push_vlan:0x88a8"));
             }
-            names::set_tagged(known, true);
+            names::set_tagged(&mut known.packet, true);
             Ok(Action::PushVlan(tpid))
         }
         "pop_vlan" | "strip_vlan" => {
             // Whether another tag follows is not known.
-            names::set_tagged(known, false);
+            names::set_tagged(&mut known.packet, false);
             bare(Action::PopVlan)
         }
         "mod_vlan_vid" => {
@@ -138,7 +148,7 @@ fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action,
         "mod_nw_ecn" => set(Field::IpEcn, Need::Ip, known),
         "mod_nw_ttl" => set(Field::IpTtl, Need::Ip, known),
         "mod_nw_tos" => {
-            Need::Ip.check(part, known)?;
+            known.require(Need::Ip, part)?;
             let tos = value::bounded(part, value()?, 8)?;
             if tos & 3 != 0 {
                 return Err(ParseError::new(part, "expected a TOS with its ECN bits (3) clear"));
@@ -151,21 +161,69 @@ fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action,
         "set_tunnel" | "set_tunnel64" => set(Field::TunId, Need::Nothing, known),
         "set_field" => set_field(part, value()?, known, ports),
         "dec_ttl" => {
-            Need::Ip.check(part, known)?;
+            known.require(Need::Ip, part)?;
             bare(Action::DecTtl)
         }
+        "push_mpls" => {
+            let ethertype = value::bounded(part, value()?, 16)? as u16;
+            if !ETH_MPLS.contains(&ethertype) {
+                return Err(ParseError::new(part, "expected push_mpls:0x8847 or push_mpls:0x8848"));
+            }
+            known.packet.set_eth_type(Some(ethertype));
+            Ok(Action::PushMpls(ethertype))
+        }
+        "pop_mpls" => {
+            known.require(Need::Mpls, part)?;
+            let ethertype = value::bounded(part, value()?, 16)? as u16;
+            known.packet.set_eth_type(Some(ethertype));
+            Ok(Action::PopMpls(ethertype))
+        }
+        "push_pbb" => {
+            let ethertype = value::bounded(part, value()?, 16)? as u16;
+            if ethertype != ethernet::PBB {
+                return Err(ParseError::new(part, "expected push_pbb:0x88e7"));
+            }
+            known.packet.set_eth_type(Some(ethertype));
+            names::set_tagged(&mut known.packet, false);
+            Ok(Action::PushPbb(ethertype))
+        }
+        "pop_pbb" => {
+            known.packet.set_eth_type(None);
+            names::set_tagged(&mut known.packet, false);
+            bare(Action::PopPbb)
+        }
+        "set_mpls_label" => set(Field::MplsLabel, Need::Mpls, known),
+        "set_mpls_tc" => set(Field::MplsTc, Need::Mpls, known),
+        "set_mpls_ttl" => set(Field::MplsTtl, Need::Mpls, known),
+        "dec_mpls_ttl" => {
+            known.require(Need::Mpls, part)?;
+            bare(Action::DecMplsTtl)
+        }
+        "copy_ttl_out" => bare(Action::CopyTtlOut),
+        "copy_ttl_in" => bare(Action::CopyTtlIn),
+        "group" => Ok(Action::Group(value::bounded(part, value()?, 32)? as u32)),
+        "set_queue" => Ok(Action::SetQueue(value::bounded(part, value()?, 32)? as u32)),
+        "load" => nicira::load(part, value()?, known),
+        "move" => nicira::r#move(part, value()?, known),
+        "resubmit" => nicira::resubmit(part, argument.unwrap_or_default(), ports),
+        "note" => nicira::note(part, argument.unwrap_or_default()),
         _ => {
             if name.eq_ignore_ascii_case("controller") {
-                return output(part, part, ports);
+                return match argument {
+                    Some(options) if part.ends_with(')') => nicira::controller(part, options),
+                    _ => output(part, part, ports),
+                };
             }
             if argument.is_none()
                 && let Ok(port) = names::port(part, ports)
             {
                 return checked_output(part, port, 0);
             }
-            let problem = "unknown action or port; expected output:PORT, a port, drop, push_vlan, \
-                           pop_vlan, set_field, mod_..., set_tunnel, dec_ttl, or an instruction \
-                           (apply_actions, clear_actions, write_actions, write_metadata, goto_table)";
+            let problem = "unknown action or port; expected output:PORT, a port, drop, group, \
+                           push_... and pop_... (vlan, mpls, pbb), set_field, load, move, mod_..., \
+                           set_mpls_..., set_queue, set_tunnel, dec_ttl, dec_mpls_ttl, copy_ttl_out, \
+                           copy_ttl_in, resubmit, controller, note, or an instruction (meter, \
+                           apply_actions, clear_actions, write_actions, write_metadata, goto_table)";
             Err(ParseError::new(part, problem))
         }
     }
@@ -173,11 +231,11 @@ fn action(part: &str, known: &mut Match, ports: PortNames<'_>) -> Result<Action,
 
 /// Sets the VID or the PCP. Where the packet may have no tag, as Open vSwitch does with actions of
 /// OpenFlow 1.0: one is pushed, by setting the TCI's present bit.
-fn set_tag(known: &mut Match, field: Field, value: u128, tci: u128, tci_mask: u128) -> Action {
-    if known.key.has_vlan() {
+fn set_tag(known: &mut Known, field: Field, value: u128, tci: u128, tci_mask: u128) -> Action {
+    if known.packet.key.has_vlan() {
         return Action::SetField { field, value, mask: field.max() };
     }
-    names::set_tagged(known, true);
+    names::set_tagged(&mut known.packet, true);
     Action::SetField { field: Field::VlanTci, value: PRESENT | tci, mask: PRESENT | tci_mask }
 }
 
@@ -207,7 +265,7 @@ fn checked_output(part: &str, port: OfPort, max_len: u16) -> Result<Action, Pars
 fn set_field(
     part: &str,
     argument: &str,
-    known: &mut Match,
+    known: &mut Known,
     ports: PortNames<'_>,
 ) -> Result<Action, ParseError> {
     let (text, name) = argument
@@ -220,7 +278,7 @@ fn set_field(
     }
     // The old names for ARP's fields are for matches only.
     let need = if need == Need::Ipv4OrArp { Need::Ipv4 } else { need };
-    need.check(part, known)?;
+    known.require(need, part)?;
     let (mut value, mask) = set_value(part, field, text, ports)?;
     if mask == 0 {
         return Err(ParseError::new(part, "the mask selects no bit"));
@@ -228,9 +286,16 @@ fn set_field(
     match field {
         // OpenFlow wants the present bit in the value; people leave it out.
         Field::VlanVid if mask & PRESENT != 0 => value |= PRESENT,
-        Field::VlanTci if mask & PRESENT != 0 => names::set_tagged(known, value & PRESENT != 0),
+        Field::VlanTci if mask & PRESENT != 0 => {
+            names::set_tagged(&mut known.packet, value & PRESENT != 0)
+        }
         // Without the bit, the packet must have a tag to be edited.
-        Field::VlanTci => Need::Vlan.check(part, known)?,
+        Field::VlanTci => known.require(Need::Vlan, part)?,
+        Field::EthType => known.packet.set_eth_type(Some(value as u16)),
+        Field::IpProto => {
+            field.write(&mut known.packet.key, value);
+            field.write(&mut known.packet.mask.0, field.max());
+        }
         _ => {}
     }
     Ok(Action::SetField { field, value, mask })
@@ -256,7 +321,8 @@ fn set_value(
 /// (it tells which protocol's ports are set).
 #[must_use]
 pub fn format_actions(i: &Instructions, matching: &Match) -> String {
-    let mut parts: Vec<String> = i.apply.iter().map(|a| format_action(a, matching)).collect();
+    let mut parts: Vec<String> = i.meter.map(|m| format!("meter:{m}")).into_iter().collect();
+    parts.extend(i.apply.iter().map(|a| format_action(a, matching)));
     if i.clear {
         parts.push("clear_actions".to_owned());
     }
@@ -274,7 +340,7 @@ pub fn format_actions(i: &Instructions, matching: &Match) -> String {
     if parts.is_empty() { "drop".to_owned() } else { parts.join(",") }
 }
 
-fn format_action(action: &Action, matching: &Match) -> String {
+pub(super) fn format_action(action: &Action, matching: &Match) -> String {
     match action {
         Action::Output(Output { port: OfPort::CONTROLLER, max_len }) => {
             format!("CONTROLLER:{max_len}")
@@ -303,7 +369,28 @@ fn format_action(action: &Action, matching: &Match) -> String {
             }
             format!("set_field:{}->{name}", value::format(*field, *value, *mask))
         }
-        other => format!("{other:?}"),
+        Action::PushMpls(ethertype) => format!("push_mpls:{ethertype:#06x}"),
+        Action::PopMpls(ethertype) => format!("pop_mpls:{ethertype:#06x}"),
+        Action::PushPbb(ethertype) => format!("push_pbb:{ethertype:#06x}"),
+        Action::PopPbb => "pop_pbb".to_owned(),
+        Action::DecMplsTtl => "dec_mpls_ttl".to_owned(),
+        Action::CopyTtlOut => "copy_ttl_out".to_owned(),
+        Action::CopyTtlIn => "copy_ttl_in".to_owned(),
+        Action::Group(group) => format!("group:{group}"),
+        Action::SetQueue(queue) => format!("set_queue:{queue}"),
+        Action::Load { field, bit, bits, value } => {
+            let dst = subfield::format(*field, *bit, *bits, matching);
+            format!("load:{}->{dst}", value::hex((*value).into(), 1))
+        }
+        Action::Move { src, src_bit, dst, dst_bit, bits } => {
+            let src = subfield::format(*src, *src_bit, *bits, matching);
+            format!("move:{src}->{}", subfield::format(*dst, *dst_bit, *bits, matching))
+        }
+        Action::Resubmit { port, table } => nicira::format_resubmit(*port, *table),
+        Action::Controller { max_len, id, reason } => {
+            nicira::format_controller(*max_len, *id, *reason)
+        }
+        Action::Note(bytes) => nicira::format_note(bytes),
     }
 }
 

@@ -63,7 +63,7 @@ pub fn parse_flow(
 }
 
 /// Parses which flows to show, as `ovs-ofctl dump-flows` takes it: a match, `table`, `cookie` with
-/// its mask, `out_port`. An empty text means all flows.
+/// its mask, `out_port`, `out_group`. An empty text means all flows.
 pub fn parse_filter(text: &str, ports: PortNames<'_>) -> Result<FlowFilter, ParseError> {
     let m = parse_flow(text, Command::Delete, ports)?;
     Ok(FlowFilter {
@@ -136,8 +136,9 @@ fn common(part: &str, m: &mut FlowMod, ports: PortNames<'_>) -> Result<bool, Par
             let port = names::port(text, ports);
             m.out_port = port.map_err(|e| ParseError::new(part, e.problem))?;
         }
-        "out_port" => {
-            return Err(ParseError::new(part, "only a delete filters by output port"));
+        "out_group" if deletes => m.out_group = value::bounded(part, text, 32)? as u32,
+        "out_port" | "out_group" => {
+            return Err(ParseError::new(part, "only a delete filters by output port and group"));
         }
         _ => return Ok(HISTORY.contains(&name)),
     }

@@ -3,6 +3,7 @@
 use super::error::ParseError;
 use super::names::{self, Need, PROTOCOLS, PortNames};
 use super::value;
+use crate::flow::field::REGS;
 use crate::flow::key::{FlowKey, VLAN_PRESENT};
 use crate::flow::{Field, Mask, Match};
 use crate::wire::{ethernet, ipv4, ipv6};
@@ -188,6 +189,9 @@ impl Writer<'_> {
         if let Some((name, ..)) = shorthand {
             self.item(format_args!("{name}"));
         }
+        for field in REGS {
+            self.field(field.name(), field);
+        }
         for field in [
             Field::TunId,
             Field::TunSrc,
@@ -199,6 +203,7 @@ impl Writer<'_> {
             Field::TunFlags,
             Field::Metadata,
             Field::InPort,
+            Field::InPhyPort,
         ] {
             self.field(field.name(), field);
         }
@@ -212,6 +217,7 @@ impl Writer<'_> {
             self.field("ipv6_src", Field::Ipv6Src);
             self.field("ipv6_dst", Field::Ipv6Dst);
             self.field("ipv6_label", Field::Ipv6Label);
+            self.field("ipv6_exthdr", Field::Ipv6Exthdr);
         } else if is_arp {
             self.field("arp_spa", Field::ArpSpa);
             self.field("arp_tpa", Field::ArpTpa);
@@ -243,6 +249,11 @@ impl Writer<'_> {
             self.field("tp_src", Field::TpSrc);
             self.field("tp_dst", Field::TpDst);
             self.field("tcp_flags", Field::TcpFlags);
+        }
+        for field in
+            [Field::MplsLabel, Field::MplsTc, Field::MplsTtl, Field::MplsBos, Field::PbbIsid]
+        {
+            self.field(field.name(), field);
         }
     }
 

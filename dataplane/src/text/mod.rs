@@ -7,8 +7,12 @@
 mod actions;
 mod error;
 mod flow;
+mod group;
 mod matching;
+mod meter;
 mod names;
+mod nicira;
+mod subfield;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -16,7 +20,9 @@ mod value;
 pub use actions::format_actions;
 pub use error::ParseError;
 pub use flow::{format_flow, parse_filter, parse_flow, parse_flows};
+pub use group::{format_group, parse_group};
 pub use matching::{format_key, format_match};
+pub use meter::{format_meter, parse_meter};
 pub use names::PortNames;
 
 /// Splits at commas and white space outside parentheses and quotes.

@@ -30,6 +30,8 @@ pub(super) enum Need {
     Nd,
     NdSolicit,
     NdAdvert,
+    Mpls,
+    Pbb,
 }
 
 impl Need {
@@ -55,6 +57,8 @@ impl Need {
             Self::Nd => "icmp6,icmp_type=135 or icmp6,icmp_type=136, with icmp_code=0 or none",
             Self::NdSolicit => "icmp6,icmp_type=135, with icmp_code=0 or none",
             Self::NdAdvert => "icmp6,icmp_type=136, with icmp_code=0 or none",
+            Self::Mpls => "mpls or mplsm (dl_type=0x8847 or 0x8848)",
+            Self::Pbb => "dl_type=0x88e7",
         }
     }
 
@@ -99,7 +103,23 @@ impl Need {
             Self::Nd => nd(&[135, 136]),
             Self::NdSolicit => nd(&[135]),
             Self::NdAdvert => nd(&[136]),
+            Self::Mpls => matches!(eth, ethernet::MPLS | ethernet::MPLS_MULTICAST),
+            Self::Pbb => eth == ethernet::PBB,
         }
+    }
+}
+
+/// What is known of the packets that actions see.
+pub(super) struct Known {
+    pub packet: Match,
+    /// Whether an action must fit that. A bucket's may come to any packet.
+    pub checked: bool,
+}
+
+impl Known {
+    /// Fails, naming what is missing, unless all packets have what an action needs.
+    pub(super) fn require(&self, need: Need, token: &str) -> Result<(), ParseError> {
+        if self.checked { need.check(token, &self.packet) } else { Ok(()) }
     }
 }
 
@@ -107,6 +127,7 @@ impl Need {
 /// the like, whose values are not the field's, are not here.)
 const FIELDS: &[(&str, Field, Need)] = &[
     ("in_port", Field::InPort, Need::Nothing),
+    ("in_phy_port", Field::InPhyPort, Need::Nothing),
     ("metadata", Field::Metadata, Need::Nothing),
     ("tun_id", Field::TunId, Need::Nothing),
     ("tunnel_id", Field::TunId, Need::Nothing),
@@ -163,6 +184,28 @@ const FIELDS: &[(&str, Field, Need)] = &[
     ("nd_target", Field::NdTarget, Need::Nd),
     ("nd_sll", Field::NdSll, Need::NdSolicit),
     ("nd_tll", Field::NdTll, Need::NdAdvert),
+    ("mpls_label", Field::MplsLabel, Need::Mpls),
+    ("mpls_tc", Field::MplsTc, Need::Mpls),
+    ("mpls_bos", Field::MplsBos, Need::Mpls),
+    ("mpls_ttl", Field::MplsTtl, Need::Mpls),
+    ("pbb_isid", Field::PbbIsid, Need::Pbb),
+    ("ipv6_exthdr", Field::Ipv6Exthdr, Need::Ipv6),
+    ("reg0", Field::Reg0, Need::Nothing),
+    ("reg1", Field::Reg1, Need::Nothing),
+    ("reg2", Field::Reg2, Need::Nothing),
+    ("reg3", Field::Reg3, Need::Nothing),
+    ("reg4", Field::Reg4, Need::Nothing),
+    ("reg5", Field::Reg5, Need::Nothing),
+    ("reg6", Field::Reg6, Need::Nothing),
+    ("reg7", Field::Reg7, Need::Nothing),
+    ("reg8", Field::Reg8, Need::Nothing),
+    ("reg9", Field::Reg9, Need::Nothing),
+    ("reg10", Field::Reg10, Need::Nothing),
+    ("reg11", Field::Reg11, Need::Nothing),
+    ("reg12", Field::Reg12, Need::Nothing),
+    ("reg13", Field::Reg13, Need::Nothing),
+    ("reg14", Field::Reg14, Need::Nothing),
+    ("reg15", Field::Reg15, Need::Nothing),
 ];
 
 /// The field with this name, and what must be matched beside it.

@@ -4,7 +4,10 @@ use super::*;
 use crate::action::{Action, Instructions};
 use crate::flow::{Field, Match};
 use crate::state::OfPort;
+use crate::table::group::{Bucket, GROUP_ALL, Group, GroupCommand, GroupMod};
+use crate::table::meter::{METER_ALL, MeterCommand};
 use crate::table::{Command, FlowMod, Rule, RuleStats};
+use crate::upcall::Reason;
 use proptest::prelude::*;
 use std::process::Command as Process;
 use std::sync::Arc;
@@ -86,11 +89,106 @@ const FLOWS: &[(&str, &str)] = &[
         "actions=1,clear_actions,write_actions(output:2),write_metadata:0x5/0xff,goto_table:4",
         "actions=output:1,clear_actions,write_actions(output:2),write_metadata:0x5/0xff,goto_table:4",
     ),
+    (
+        "reg1=7,tun_id=3,metadata=2,in_port=1,mpls,mpls_label=3,mpls_tc=1,mpls_ttl=3,mpls_bos=1,\
+         dl_vlan=4,dl_src=00:00:00:00:00:01,reg0=0x50/0xf0,actions=drop",
+        "mpls,reg0=0x50/0xf0,reg1=0x7,tun_id=0x3,metadata=0x2,in_port=1,dl_vlan=4,\
+         dl_src=00:00:00:00:00:01,mpls_label=3,mpls_tc=1,mpls_ttl=3,mpls_bos=1 actions=drop",
+    ),
+    (
+        "mplsm,actions=set_mpls_label:7,set_mpls_tc:3,set_field:9->mpls_ttl,dec_mpls_ttl,1",
+        "mplsm actions=set_field:7->mpls_label,set_field:3->mpls_tc,set_field:9->mpls_ttl,\
+         dec_mpls_ttl,output:1",
+    ),
+    (
+        "mpls,actions=pop_mpls:0x800,dec_ttl,push_mpls:0x8848,set_field:5->mpls_label",
+        "mpls actions=pop_mpls:0x0800,dec_ttl,push_mpls:0x8848,set_field:5->mpls_label",
+    ),
+    (
+        "mpls,actions=pop_mpls:0x8847,set_mpls_tc:1",
+        "mpls actions=pop_mpls:0x8847,set_field:1->mpls_tc",
+    ),
+    ("actions=meter:4,set_queue:3,group:5", "actions=meter:4,set_queue:3,group:5"),
+    ("actions=write_actions(group:3,set_queue:4)", "actions=write_actions(group:3,set_queue:4)"),
+    (
+        "actions=resubmit:3,resubmit(3,),resubmit(,4),resubmit(3,4),resubmit(in_port,4),resubmit(local,0)",
+        "actions=resubmit:3,resubmit:3,resubmit(,4),resubmit(3,4),resubmit(,4),resubmit(LOCAL,0)",
+    ),
+    (
+        "actions=load:5->NXM_NX_REG0[],load:0x3->reg15[0..15],load:1->NXM_OF_VLAN_TCI[12],\
+         load:5->tun_id[0..31],load:5->OXM_OF_METADATA[],load:5->eth_dst",
+        "actions=load:0x5->NXM_NX_REG0[],load:0x3->NXM_NX_REG15[0..15],load:0x1->NXM_OF_VLAN_TCI[12],\
+         load:0x5->NXM_NX_TUN_ID[0..31],load:0x5->OXM_OF_METADATA[],load:0x5->NXM_OF_ETH_DST[]",
+    ),
+    (
+        "actions=push_vlan:0x8100,load:5->OXM_OF_VLAN_VID[0..11],load:3->OXM_OF_VLAN_PCP[]",
+        "actions=push_vlan:0x8100,load:0x5->OXM_OF_VLAN_VID[],load:0x3->OXM_OF_VLAN_PCP[]",
+    ),
+    (
+        "actions=move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15],move:OXM_OF_IN_PORT[]->reg1,\
+         move:eth_src->NXM_OF_ETH_DST[],move:eth_type->reg0[16..31]",
+        "actions=move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15],move:OXM_OF_IN_PORT[]->NXM_NX_REG1[],\
+         move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],move:NXM_OF_ETH_TYPE[]->NXM_NX_REG0[16..31]",
+    ),
+    (
+        "tcp,actions=load:5->tcp_src,load:5->OXM_OF_TCP_DST[],load:5->NXM_NX_IP_TTL[],load:0x5->nw_src",
+        "tcp actions=load:0x5->NXM_OF_TCP_SRC[],load:0x5->NXM_OF_TCP_DST[],load:0x5->NXM_NX_IP_TTL[],\
+         load:0x5->NXM_OF_IP_SRC[]",
+    ),
+    (
+        "udp6,actions=load:5->udp_src,load:5->ipv6_label,move:NXM_NX_IPV6_SRC[64..127]->ipv6_dst[0..63]",
+        "udp6 actions=load:0x5->NXM_OF_UDP_SRC[],load:0x5->NXM_NX_IPV6_LABEL[],\
+         move:NXM_NX_IPV6_SRC[64..127]->NXM_NX_IPV6_DST[0..63]",
+    ),
+    ("sctp,actions=load:5->sctp_dst", "sctp actions=load:0x5->OXM_OF_SCTP_DST[]"),
+    ("icmp,actions=load:0->icmp_type", "icmp actions=load:0->NXM_OF_ICMP_TYPE[]"),
+    ("icmp6,actions=load:8->icmpv6_code", "icmp6 actions=load:0x8->NXM_NX_ICMPV6_CODE[]"),
+    (
+        "arp,actions=load:2->NXM_OF_ARP_OP[],move:arp_sha->arp_tha,move:NXM_OF_ARP_SPA[]->arp_tpa",
+        "arp actions=load:0x2->NXM_OF_ARP_OP[],move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],\
+         move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[]",
+    ),
+    (
+        "actions=controller(max_len=128,id=4,reason=invalid_ttl),controller(reason=action),\
+         controller(max_len=5),controller(),controller(reason=no_match),controller(id=3)",
+        "actions=controller(reason=invalid_ttl,max_len=128,id=4),CONTROLLER:65535,CONTROLLER:5,\
+         CONTROLLER:65535,controller(reason=no_match),controller(id=3)",
+    ),
+    (
+        "actions=note:00.11.22,note:,note:0011223344556677",
+        "actions=note:00.11.22.00.00.00,note:00.00.00.00.00.00,\
+         note:00.11.22.33.44.55.66.77.00.00.00.00.00.00",
+    ),
+    (
+        "metadata=0/3,reg0=0,actions=set_field:0->metadata,write_metadata:0/0xff",
+        "reg0=0,metadata=0/0x3 actions=set_field:0->metadata,\
+         write_metadata:0/0xff",
+    ),
+    ("ipv6,ipv6_label=0,actions=drop", "ipv6,ipv6_label=0x00000 actions=drop"),
+    ("ipv6,ipv6_label=0x5/0xf,actions=drop", "ipv6,ipv6_label=0x00005/0x0000f actions=drop"),
+];
+
+/// Flows with what `ovs-ofctl` has no words for.
+const OWN_FLOWS: &[(&str, &str)] = &[
+    (
+        "dl_type=0x88e7,pbb_isid=0x64/0xff,actions=set_field:7->pbb_isid,pop_pbb,push_pbb:0x88e7",
+        "dl_type=0x88e7,pbb_isid=0x64/0xff actions=set_field:0x7->pbb_isid,pop_pbb,push_pbb:0x88e7",
+    ),
+    ("actions=pop_pbb,goto_table:1", "actions=pop_pbb,goto_table:1"),
+    ("ipv6,ipv6_exthdr=0x44,actions=drop", "ipv6,ipv6_exthdr=0x44 actions=drop"),
+    ("in_phy_port=3,actions=drop", "in_phy_port=3 actions=drop"),
+    ("actions=copy_ttl_out,copy_ttl_in", "actions=copy_ttl_out,copy_ttl_in"),
+    ("mpls,actions=set_field:1->mpls_bos", "mpls actions=set_field:1->mpls_bos"),
+    (
+        "actions=set_field:0x800->eth_type,set_field:6->nw_proto,mod_tp_src:3",
+        "actions=set_field:0x0800->eth_type,set_field:6->nw_proto,set_field:3->tp_src",
+    ),
+    ("mpls,actions=set_mpls_ttl:5", "mpls actions=set_field:5->mpls_ttl"),
 ];
 
 #[test]
 fn flows_are_read_and_printed() {
-    for (text, expected) in FLOWS {
+    for (text, expected) in FLOWS.iter().chain(OWN_FLOWS) {
         let flow = add(text).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(printed(&flow), *expected, "{text}");
     }
@@ -121,7 +219,27 @@ fn errors_name_the_token_and_what_was_expected() {
         ("actions=output:veth9", "output:veth9", "no such port"),
         ("actions=set_field:80->tcp_dst", "set_field:80->tcp_dst", "needs tcp"),
         ("tcp,actions=set_field:70000->tcp_dst", "set_field:70000->tcp_dst", "16 bits"),
-        ("tcp,actions=set_field:6->nw_proto", "set_field:6->nw_proto", "cannot be set"),
+        ("ip,actions=set_field:0->ip_frag", "set_field:0->ip_frag", "cannot be set"),
+        ("mpls_label=5,actions=drop", "mpls_label=5", "needs mpls or mplsm"),
+        ("mpls,mpls_label=5/7,actions=drop", "mpls_label=5/7", "no mask"),
+        ("ip,pbb_isid=5,actions=drop", "pbb_isid=5", "needs dl_type=0x88e7"),
+        ("actions=pop_mpls:0x0800", "pop_mpls:0x0800", "needs mpls"),
+        ("actions=dec_mpls_ttl", "dec_mpls_ttl", "needs mpls"),
+        ("actions=push_mpls:0x0800", "push_mpls:0x0800", "0x8848"),
+        ("actions=push_pbb:0x8100", "push_pbb:0x8100", "0x88e7"),
+        ("ip,actions=push_mpls:0x8847,dec_ttl", "dec_ttl", "needs ip"),
+        ("actions=output:1,meter:3", "meter:3", "before output"),
+        ("actions=resubmit(,255)", "resubmit(,255)", "expected resubmit"),
+        ("actions=load:0x12345->NXM_NX_REG0[0..15]", "load:0x12345->NXM_NX_REG0[0..15]", "16 bits"),
+        ("actions=load:1->reg20", "load:1->reg20", "unknown field"),
+        ("actions=load:1->reg0[40]", "load:1->reg0[40]", "bits 0 to 31"),
+        ("actions=load:1->reg0[3", "load:1->reg0[3", "final ]"),
+        ("actions=load:1->OXM_OF_VLAN_PCP[]", "load:1->OXM_OF_VLAN_PCP[]", "needs a VLAN"),
+        ("actions=load:1->OXM_OF_IN_PORT[]", "load:1->OXM_OF_IN_PORT[]", "cannot be set"),
+        ("actions=move:reg0[0..3]->reg1[0..4]", "move:reg0[0..3]->reg1[0..4]", "source has 4"),
+        ("actions=controller(reason=group)", "controller(reason=group)", "invalid_ttl"),
+        ("actions=note:0", "note:0", "two hexadecimal"),
+        ("actions=group:all", "group:all", "32 bits"),
         ("actions=dec_ttl", "dec_ttl", "needs ip or ipv6"),
         ("actions=push_vlan:0x1234", "push_vlan:0x1234", "0x88a8"),
         ("actions=drop,output:1", "drop", "no other action"),
@@ -205,6 +323,103 @@ fn keys_are_printed() {
     let text = "tcp,in_port=3,dl_vlan=5,dl_vlan_pcp=0,nw_src=1.2.3.4,tp_dst=80";
     assert_eq!(format_key(&m.matching.key), text);
     assert_eq!(format!("{:?}", m.matching.key), text);
+}
+
+/// Groups, and how they are printed.
+const GROUPS: &[(&str, &str)] = &[
+    (
+        "group_id=1,type=select,bucket=weight:1,actions=output:2,bucket=weight:5,output:3",
+        "group_id=1,type=select,bucket=actions=output:2,bucket=weight:5,actions=output:3",
+    ),
+    (
+        "group_id=3 type=fast_failover bucket=watch_port:2,actions=output:2,bucket=watch_group:1,3",
+        "group_id=3,type=ff,bucket=watch_port:2,actions=output:2,bucket=watch_group:1,actions=output:3",
+    ),
+    (
+        "group_id=2,type=all,bucket=output:2,push_mpls:0x8847,dec_mpls_ttl,bucket=dec_ttl,veth1",
+        "group_id=2,type=all,bucket=actions=output:2,push_mpls:0x8847,dec_mpls_ttl,\
+         bucket=actions=dec_ttl,output:1",
+    ),
+    (
+        "group_id=5,type=indirect,bucket=bucket_id:7,drop",
+        "group_id=5,type=indirect,bucket=actions=drop",
+    ),
+    ("group_id=8,type=all", "group_id=8,type=all"),
+    (
+        "group_id=9,type=indirect,bucket=actions=set_field:80->tcp_dst,resubmit(,3)",
+        "group_id=9,type=indirect,bucket=actions=set_field:80->tp_dst,resubmit(,3)",
+    ),
+];
+
+#[test]
+fn groups_are_read_and_printed() {
+    let parse = |text: &str| parse_group(text, GroupCommand::Add, &ports);
+    for (text, expected) in GROUPS {
+        let m = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let GroupMod { id, kind, buckets, .. } = m;
+        let group = Group { id, kind, buckets, counts: Arc::default(), created: Instant::now() };
+        assert_eq!(format_group(&group), *expected);
+        let again = parse(expected).unwrap();
+        assert_eq!((again.id, again.kind, again.buckets.len()), (id, kind, group.buckets.len()));
+        for (a, b) in again.buckets.iter().zip(&group.buckets) {
+            let parts = |b: &Bucket| (b.weight, b.watch_port, b.watch_group, b.actions.clone());
+            assert_eq!(parts(a), parts(b));
+        }
+    }
+    for (text, problem) in [
+        ("type=all,bucket=1", "group_id"),
+        ("group_id=15,bucket=1", "type="),
+        ("group_id=4294967295,type=all", "4294967040"),
+        ("group_id=1,type=any", "expected type=all"),
+        ("group_id=1,type=all,bucket=weight:3,1", "weight"),
+        ("group_id=1,type=select,bucket=weight:70000,1", "16 bits"),
+        ("group_id=1,type=ff,bucket=1", "watch_port"),
+        ("group_id=1,type=indirect,bucket=1,bucket=2", "one bucket"),
+        ("group_id=1,type=all,bucket=outpt:1", "unknown action"),
+        ("group_id=1,type=all,wait,bucket=1", "expected group_id"),
+    ] {
+        assert!(parse(text).expect_err(text).to_string().contains(problem), "{text}");
+    }
+    let delete = |text: &str| parse_group(text, GroupCommand::Delete, &ports);
+    assert_eq!(delete("group_id=all").unwrap().id, GROUP_ALL);
+    assert_eq!(delete("group_id=7").unwrap().id, 7);
+    assert!(delete("group_id=7,type=all").is_err());
+}
+
+#[test]
+fn meters_are_read_and_printed() {
+    for (text, expected) in [
+        (
+            "meter=1,kbps,burst,stats,bands=type=drop,rate=100,burst_size=10",
+            "meter=1 kbps burst stats bands=\ntype=drop rate=100 burst_size=10",
+        ),
+        (
+            "meter=2 pktps band=type=drop rate=5,type=dscp_remark,rate=3,prec_level=1",
+            "meter=2 pktps bands=\ntype=drop rate=5\ntype=dscp_remark rate=3 prec_level=1",
+        ),
+    ] {
+        let m = parse_meter(text, MeterCommand::Add).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(format_meter(m.id, m.flags, &m.bands), expected);
+        let again = parse_meter(expected, MeterCommand::Add).unwrap();
+        assert_eq!((again.id, again.flags, again.bands), (m.id, m.flags, m.bands));
+    }
+    for (text, problem) in [
+        ("meter=4,bands=type=drop,rate=7", "kbps or pktps"),
+        ("meter=4,kbps,pktps,bands=type=drop,rate=7", "kbps or pktps"),
+        ("meter=4,kbps", "bands="),
+        ("kbps,bands=type=drop,rate=7", "meter=NUMBER"),
+        ("meter=0,kbps,bands=type=drop,rate=7", "1 to"),
+        ("meter=4,kbps,bands=rate=7", "begins with its type"),
+        ("meter=4,kbps,bands=type=drop", "a rate"),
+        ("meter=4,kbps,bands=type=drop,rate=7,burst_size=3", "flag burst"),
+        ("meter=4,kbps,bands=type=drop,rate=7,prec_level=3", "only dscp_remark"),
+        ("meter=4,kbps,bands=type=mark,rate=7", "expected type=drop"),
+    ] {
+        let e = parse_meter(text, MeterCommand::Add).expect_err(text);
+        assert!(e.to_string().contains(problem), "{text}: {e}");
+    }
+    let delete = parse_meter("meter=all", MeterCommand::Delete).unwrap();
+    assert_eq!(delete.id, METER_ALL);
 }
 
 /// The flows that both understand are printed alike.
@@ -296,6 +511,30 @@ fn some_action() -> impl Strategy<Value = Action> {
         (0u128..4096).prop_map(|vid| {
             Action::SetField { field: Field::VlanTci, value: 0x1000 | vid, mask: 0x1fff }
         }),
+        any::<u32>().prop_map(Action::Group),
+        any::<u32>().prop_map(Action::SetQueue),
+        Just(Action::CopyTtlOut),
+        Just(Action::CopyTtlIn),
+        (any::<Option<u8>>(), 1u32..0xff00).prop_map(|(table, port)| Action::Resubmit {
+            port: Some(OfPort(port)),
+            table: table.filter(|t| *t != 255),
+        }),
+        (0u16..64, 1u16..=64, any::<u64>()).prop_map(|(bit, bits, value)| {
+            let bits = bits.min(64 - bit);
+            let value = value >> (64 - bits);
+            Action::Load { field: Field::Metadata, bit, bits, value }
+        }),
+        (0u16..32, 1u16..=32, 0u16..32).prop_map(|(src_bit, bits, dst_bit)| {
+            let bits = bits.min(32 - src_bit.max(dst_bit));
+            let (src, dst) = (Field::InPort, Field::Reg9);
+            Action::Move { src, src_bit, dst, dst_bit, bits }
+        }),
+        (any::<u16>(), 1u16..).prop_map(|(max_len, id)| Action::Controller {
+            max_len,
+            id,
+            reason: Reason::InvalidTtl,
+        }),
+        proptest::collection::vec(any::<u8>(), 6).prop_map(|b| Action::Note(b.into())),
     ]
 }
 
@@ -314,6 +553,7 @@ proptest! {
         clear: bool,
         metadata: Option<(u64, u64)>,
         goto_table: Option<u8>,
+        meter: Option<u32>,
     ) {
         let metadata = metadata.map(|(v, m)| (v & m, m));
         // A tag that may be there is set as such; see vlan_actions_of_openflow_1_0.
@@ -321,15 +561,20 @@ proptest! {
         let tagged = apply.iter().chain(&write).any(|a| matches!(a, Action::PushVlan(_)));
         prop_assume!(!tagged || apply.iter().chain(&write).all(plain));
         prop_assume!(apply.iter().chain(&write).filter(|a| !plain(a)).count() < 2);
-        let i = Instructions { apply, clear, write, metadata, goto_table, ..Instructions::default() };
+        let i = Instructions { apply, clear, write, metadata, goto_table, meter };
         let text = format_actions(&i, &Match::default());
         let again = add(&format!("actions={text}")).unwrap().instructions;
         prop_assert_eq!(i, again, "{}", text);
     }
 
     #[test]
-    fn nothing_panics(text in "[a-z_=,:/0-9x()>\" +|.-]{0,60}") {
+    fn nothing_panics(text in "[a-z_=,:/0-9x()>\" +|.\\[\\]-]{0,60}") {
         let _ = add(&text);
         let _ = add(&format!("tcp,{text},actions={text}"));
+        for name in ["load:", "move:", "note:", "resubmit(", "controller(", "set_field:"] {
+            let _ = add(&format!("actions={name}{text}"));
+        }
+        let _ = parse_group(&format!("group_id=1,type=ff,bucket={text}"), GroupCommand::Add, &ports);
+        let _ = parse_meter(&format!("meter=1,kbps,bands={text}"), MeterCommand::Add);
     }
 }

@@ -85,8 +85,31 @@ fn notation(field: Field) -> Notation {
         | Field::TpDst
         | Field::IcmpType
         | Field::IcmpCode
-        | Field::ArpOp => Notation::Decimal,
-        _ => Notation::Hex(1),
+        | Field::ArpOp
+        | Field::InPhyPort
+        | Field::MplsLabel
+        | Field::MplsTc
+        | Field::MplsBos
+        | Field::MplsTtl => Notation::Decimal,
+        // Identifiers and flags without names.
+        Field::PbbIsid
+        | Field::Ipv6Exthdr
+        | Field::Reg0
+        | Field::Reg1
+        | Field::Reg2
+        | Field::Reg3
+        | Field::Reg4
+        | Field::Reg5
+        | Field::Reg6
+        | Field::Reg7
+        | Field::Reg8
+        | Field::Reg9
+        | Field::Reg10
+        | Field::Reg11
+        | Field::Reg12
+        | Field::Reg13
+        | Field::Reg14
+        | Field::Reg15 => Notation::Hex(1),
     }
 }
 
@@ -261,14 +284,15 @@ pub(super) fn format(field: Field, value: u128, mask: u128) -> String {
         },
         Notation::Flags(names) => format_flags(names, value, mask, exact),
         Notation::Decimal if exact => value.to_string(),
-        Notation::Hex(digits) if exact => format!("0x{value:0digits$x}"),
+        Notation::Hex(digits) if exact => hex(value, digits),
         Notation::Decimal => format!("{value:#x}/{mask:#x}"),
-        Notation::Hex(digits) => {
-            // Open vSwitch pads the mask of vlan_tci only.
-            let digits = if field == Field::VlanTci { digits } else { 1 };
-            format!("0x{value:0digits$x}/0x{mask:0digits$x}")
-        }
+        Notation::Hex(digits) => format!("{}/{}", hex(value, digits), hex(mask, digits)),
     }
+}
+
+/// As C's `%#x` does it: a zero without padding goes without 0x.
+pub(super) fn hex(value: u128, digits: usize) -> String {
+    if value == 0 && digits == 1 { "0".to_owned() } else { format!("0x{value:0digits$x}") }
 }
 
 fn prefix_len(mask: u128, bits: u32) -> Option<u32> {
