@@ -3,7 +3,7 @@
 use crate::drop::DropReason;
 use crate::flow::key::VLAN_PRESENT;
 use crate::flow::prereq::ETH_PBB;
-use crate::flow::{FlowKey, Layout, extract};
+use crate::flow::{FlowKey, Layout};
 use crate::packet::Packet;
 use crate::wire::{ethernet, pbb};
 
@@ -49,6 +49,6 @@ pub fn pop_pbb(p: &mut Packet, layout: &mut Layout) -> Result<(), DropReason> {
     if !p.close_gap(itag - 2, pbb::HEADER_LEN) {
         return Err(DropReason::BadAction);
     }
-    *layout = extract(p.data(), &mut FlowKey::default());
+    *layout = Layout::of(p.data());
     Ok(())
 }

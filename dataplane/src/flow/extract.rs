@@ -32,7 +32,14 @@ impl Layout {
         be16(frame, self.l2_len() - 2)
     }
 
+    /// The layout of a frame whose key nobody needs.
+    #[inline(never)]
+    pub(crate) fn of(frame: &[u8]) -> Self {
+        extract(frame, &mut FlowKey::default())
+    }
+
     /// Finds network and transport header anew, after an edit of what is behind the VLAN tags.
+    #[inline(never)]
     pub(crate) fn find_network(&mut self, frame: &[u8]) {
         (self.l3, self.l4) = (0, 0);
         if let Some(ethertype) = self.ethertype(frame) {

@@ -142,9 +142,17 @@ impl FlowKey {
     }
 
     /// The words that a packet decides (see the module).
+    #[inline]
     #[must_use]
     pub fn packet_words(&self) -> &[u64; PACKET_WORDS] {
         self.words().first_chunk().expect("a key is longer than its packet's part")
+    }
+
+    /// Zeroes the words that a packet decides, for [`super::extract()`] to fill. Whoever keeps a key for one
+    /// packet after the other and never writes the rest of it saves zeroing that.
+    #[inline]
+    pub fn clear_packet(&mut self) {
+        self.words_mut()[..PACKET_WORDS].fill(0);
     }
 
     /// The key as words, to be changed.
