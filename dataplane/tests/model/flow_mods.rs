@@ -118,7 +118,7 @@ fn what_makes_no_sense_is_refused_by_name() {
         (FlowMod { table: None, ..to_port(1) }, FlowModError::AllTables),
         (with(Action::output(OfPort::ANY)), FlowModError::BadOutPort(0xffff_ffff)),
         (with(Action::PushVlan(0x9100)), FlowModError::BadTpid(0x9100)),
-        (set(Field::EthType, 1), FlowModError::NotSettable(Field::EthType)),
+        (set(Field::IpFrag, 1), FlowModError::NotSettable(Field::IpFrag)),
         (set(Field::VlanPcp, 8), FlowModError::BadSetValue(Field::VlanPcp)),
         (set(Field::Ipv4Src, 1), inconsistent),
     ];

@@ -11,22 +11,22 @@ use dataplane::table::FlowMod;
 use dataplane::translate::{Decision, translate};
 use std::sync::Arc;
 
-const A: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
-const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
+pub(crate) const A: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
+pub(crate) const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
 const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// Ports of [`datapath`], by what they are.
 const LOCAL: u32 = 0;
-const TRUNK: u32 = 1;
+pub(crate) const TRUNK: u32 = 1;
 const ACCESS_10: u32 = 2;
 const ACCESS_20: u32 = 3;
 const NATIVE_UNTAGGED_10: u32 = 4;
 const TUNNEL_FLOW: u32 = 5;
-const TUNNEL_FIXED: u32 = 6;
+pub(crate) const TUNNEL_FIXED: u32 = 6;
 const PATCH: u32 = 7;
 const PEER_PORT: u32 = 9;
 
-fn frame(port: u32, src: [u8; 6], dst: [u8; 6], vid: Option<u16>) -> FlowKey {
+pub(crate) fn frame(port: u32, src: [u8; 6], dst: [u8; 6], vid: Option<u16>) -> FlowKey {
     let mut key = FlowKey { eth_src: src, eth_dst: dst, ..FlowKey::default() };
     key.in_port.set(port);
     key.eth_type.set(0x0800);
@@ -38,17 +38,17 @@ fn frame(port: u32, src: [u8; 6], dst: [u8; 6], vid: Option<u16>) -> FlowKey {
     key
 }
 
-fn add(dp: &mut Datapath, bridge: usize, m: &FlowMod) {
+pub(crate) fn add(dp: &mut Datapath, bridge: usize, m: &FlowMod) {
     let b = bridge_mut(dp, bridge);
     Arc::make_mut(&mut b.pipeline).apply(m, 1).unwrap();
     dp.epoch += 1;
 }
 
-fn apply(actions: &[Action]) -> Instructions {
+pub(crate) fn apply(actions: &[Action]) -> Instructions {
     Instructions { apply: actions.to_vec(), ..Instructions::default() }
 }
 
-fn rule(actions: &[Action]) -> FlowMod {
+pub(crate) fn rule(actions: &[Action]) -> FlowMod {
     FlowMod { instructions: apply(actions), ..FlowMod::default() }
 }
 

@@ -294,10 +294,14 @@ pub(crate) fn group_mod(command: GroupCommand, id: u32) -> impl Strategy<Value =
             if kind == GroupKind::Indirect {
                 buckets.truncate(1);
             }
-            let watches = matches!(kind, GroupKind::Select | GroupKind::FastFailover);
+            let watch = |port: Option<u32>| match kind {
+                GroupKind::All | GroupKind::Indirect => OfPort::ANY,
+                GroupKind::Select => port.map_or(OfPort::ANY, OfPort),
+                GroupKind::FastFailover => OfPort(port.unwrap_or(2)),
+            };
             let bucket = |(actions, weight, watched): (Vec<Action>, u16, Option<u32>)| Bucket {
                 weight: if kind == GroupKind::Select { weight } else { 0 },
-                watch_port: watched.filter(|_| watches).map_or(OfPort::ANY, OfPort),
+                watch_port: watch(watched),
                 watch_group: GROUP_ANY,
                 actions,
                 counts: std::sync::Arc::default(),
