@@ -282,11 +282,13 @@ fn resubmit_replaces_the_port_for_the_search_only() {
 }
 
 fn sent_to_controller(decision: &Decision) -> Vec<&ToController> {
-    let to = |step| match step {
-        &Step::Controller(ref to) => Some(&**to),
-        _ => None,
-    };
-    decision.steps.iter().filter_map(to).collect()
+    let mut sent = Vec::new();
+    for step in &decision.steps {
+        if let Step::Controller(to) = step {
+            sent.push(&**to);
+        }
+    }
+    sent
 }
 
 #[test]
