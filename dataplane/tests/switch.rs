@@ -1,13 +1,16 @@
 //! The whole switch over memory ports: what is put into one port, and what leaves the others.
 
+use dataplane::action::Action;
 use dataplane::drop::DropReason;
 use dataplane::fdb::FdbConfig;
 use dataplane::packet::Packet;
 use dataplane::port::Transmit;
 use dataplane::port::memory::MemoryPort;
 use dataplane::state::{BridgeId, OfPort, PortFlags, PortId, PortKind, VlanConfig, VlanMode};
-use dataplane::switch::{PortSpec, Switch};
-use dataplane::table::pipeline::Command;
+use dataplane::switch::{Event, PortSpec, Switch};
+use dataplane::table::group::{GroupCommand, GroupKind, GroupMod};
+use dataplane::table::meter::{MeterCommand, MeterMod};
+use dataplane::table::{Command, FlowFilter, FlowMod, RemovedReason};
 use dataplane::text;
 use std::time::Duration;
 
@@ -175,6 +178,82 @@ fn flow_mods_take_effect_at_once_and_count() {
     let dropped: Vec<_> = reasons.iter().filter(|r| stats.drops[**r as usize] > 0).collect();
     assert_eq!(dropped, [&DropReason::TableMiss, &DropReason::NoOutput]);
     assert_eq!(stats.drops.iter().sum::<u64>(), 51);
+}
+
+/// What [`Switch::take_events`] tells: cookies and reasons, by cookie.
+fn told(b: &mut Bench) -> Vec<(u64, RemovedReason)> {
+    let events = b.switch.take_events().into_iter().map(|event| match event {
+        Event::FlowRemoved { bridge, removed } => {
+            assert_eq!(bridge, b.bridge);
+            (removed.rule.cookie, removed.reason)
+        }
+    });
+    let mut told: Vec<_> = events.collect();
+    told.sort_unstable_by_key(|t| t.0);
+    told
+}
+
+#[test]
+fn who_wants_to_hear_of_rules_that_go_hears_it_once() {
+    let mut b = Bench::new();
+    let group = |command| GroupMod { command, id: 1, kind: GroupKind::All, buckets: vec![] };
+    let meter = |command| MeterMod { command, id: 1, flags: 0, bands: vec![] };
+    b.switch.group_mod(b.bridge, &group(GroupCommand::Add)).unwrap();
+    b.switch.meter_mod(b.bridge, &meter(MeterCommand::Add)).unwrap();
+    let add =
+        |n: u16, flags: u16| FlowMod { priority: n, cookie: n.into(), flags, ..FlowMod::default() };
+    let mut mods: Vec<_> = (1..=9).map(|n| add(n, u16::from(n % 2 == 1))).collect();
+    for m in &mut mods[0..2] {
+        m.instructions.apply = vec![Action::Group(1)];
+    }
+    for m in &mut mods[2..4] {
+        m.instructions.meter = Some(1);
+    }
+    for m in &mut mods[4..6] {
+        m.hard_timeout = 1;
+    }
+    b.switch.flow_mods(b.bridge, &mods).unwrap();
+    // One that is replaced is not told of.
+    b.switch.flow_mod(b.bridge, &mods[6]).unwrap();
+    assert_eq!(told(&mut b), []);
+    b.switch.group_mod(b.bridge, &group(GroupCommand::Delete)).unwrap();
+    b.switch.meter_mod(b.bridge, &meter(MeterCommand::Delete)).unwrap();
+    assert_eq!(told(&mut b), [(1, RemovedReason::GroupDelete), (3, RemovedReason::MeterDelete)]);
+    let strict = FlowMod { command: Command::DeleteStrict, ..mods[6].clone() };
+    b.switch.flow_mod(b.bridge, &strict).unwrap();
+    assert_eq!(told(&mut b), [(7, RemovedReason::Delete)]);
+    std::thread::sleep(Duration::from_millis(1100));
+    b.switch.tick();
+    assert_eq!(told(&mut b), [(5, RemovedReason::HardTimeout)]);
+    assert_eq!(b.switch.datapath().bridge(b.bridge).unwrap().pipeline.len(), 2);
+    let all = FlowMod { command: Command::Delete, table: None, ..FlowMod::default() };
+    let outcome = b.switch.flow_mods(b.bridge, &[all.clone(), all]).unwrap();
+    assert_eq!([outcome[0].removed, outcome[1].removed], [2, 0]);
+    assert_eq!(told(&mut b), [(9, RemovedReason::Delete)]);
+}
+
+#[test]
+fn snapshots_that_nobody_uses_are_let_go_of() {
+    let mut b = Bench::new();
+    b.flows(b.bridge, &["actions=drop"]);
+    let kept = b.switch.datapath();
+    let rules = kept.bridge(b.bridge).unwrap().pipeline.rules(&FlowFilter::default());
+    let rule = std::sync::Arc::downgrade(&rules[0].1);
+    drop(rules);
+    b.switch
+        .flow_mods(b.bridge, &[FlowMod { command: Command::Delete, ..FlowMod::default() }])
+        .unwrap();
+    b.switch.barrier();
+    b.switch.tick();
+    std::thread::sleep(QUIET);
+    assert!(rule.upgrade().is_some(), "who holds a snapshot keeps its rules");
+    drop(kept);
+    b.switch.tick();
+    let start = std::time::Instant::now();
+    while rule.upgrade().is_some() {
+        assert!(start.elapsed() < WAIT, "a rule that has gone was never freed");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

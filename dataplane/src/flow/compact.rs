@@ -4,14 +4,16 @@
 use super::hash::CompactMask;
 use super::key::{FlowKey, KEY_WORDS};
 use super::mask::{Mask, Match};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// See the module. Equal to another where the whole [`Match`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompactMatch {
     mask: Arc<CompactMask>,
-    /// The wanted value of each word of the mask, without stray bits.
-    values: Box<[u64]>,
+    /// The wanted value of each word of the mask, without stray bits. Few masks have bits in more
+    /// words than fit here, beside the rule's other fields.
+    values: SmallVec<[u64; 4]>,
 }
 
 impl CompactMatch {

@@ -494,6 +494,16 @@ mod tests {
                     .any(|r| r.priority == priority && r.matching().overlaps(&by));
                 assert_eq!(rules.overlapping(&by, priority).is_some(), overlaps);
             }
+            if round % 199 == 0 {
+                let goes = |r: &Arc<Rule>| r.cookie % 3 == 0;
+                let before = linear.rules.len();
+                linear.rules.retain(|r| !(r.matching().is_covered_by(&by) && goes(r)));
+                assert_eq!(rules.remove_covered(&by, goes), before - linear.rules.len());
+                let wanted = linear.rules.iter().map(|r| (r.priority, r.cookie));
+                let mut wanted: Vec<_> = wanted.collect();
+                wanted.sort_unstable();
+                assert_eq!(all(&rules), wanted);
+            }
             if round % 1000 == 0 {
                 assert_eq!(all(&snapshot.0), snapshot.1, "a snapshot changed");
                 snapshot = (rules.clone(), all(&rules));

@@ -155,6 +155,36 @@ fn rules_expire_by_age_and_by_silence() {
 }
 
 #[test]
+fn a_modify_leaves_timeouts_and_duration_and_an_add_begins_anew() {
+    let mut p = Pipeline::default();
+    let m = FlowMod { hard_timeout: 10, idle_timeout: 6, ..to_port(1) };
+    ok(&mut p, &m, 1000);
+    let created = p.rules(&FlowFilter::default())[0].1.created;
+    ok(&mut p, &FlowMod { command: Command::Modify, ..to_port(2) }, 5000);
+    assert_eq!(p.rules(&FlowFilter::default())[0].1.created, created);
+    p.rules(&FlowFilter::default())[0].1.stats.add(1, 60, 6000);
+    assert!(p.expire(10_999).is_empty());
+    let gone = p.clone().expire(11_000);
+    assert_eq!((gone.len(), gone[0].reason), (1, RemovedReason::HardTimeout));
+    // The same rule added again, before it went.
+    ok(&mut p, &m, 10_500);
+    assert!(p.rules(&FlowFilter::default())[0].1.created > created);
+    assert!(p.expire(16_499).is_empty());
+    let gone = p.expire(16_500);
+    assert_eq!((gone.len(), gone[0].reason), (1, RemovedReason::IdleTimeout));
+}
+
+#[test]
+fn tables_keep_what_a_table_mod_says() {
+    let mut p = Pipeline::default();
+    p.set_table_config(Some(3), 3).unwrap();
+    assert_eq!((p.table_config(3), p.table_config(4)), (3, 0));
+    p.set_table_config(None, 1).unwrap();
+    assert_eq!((p.table_config(3), p.table_config(253)), (1, 1));
+    assert_eq!(p.set_table_config(Some(254), 1), Err(FlowModError::BadTable(254)));
+}
+
+#[test]
 fn cached_packets_reach_rule_table_and_fdb() {
     let mut dp = datapath();
     let mut m = to_port(1);
