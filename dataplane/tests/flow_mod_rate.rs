@@ -230,7 +230,7 @@ fn packets_between_commits() {
             let start = cpu();
             for key in &keys {
                 let hit = cache.lookup(&datapath, key, 1);
-                assert!(cache.decision(hit).drop.is_none());
+                assert_eq!(cache.decision(hit).rules.len(), 1);
             }
             took += cpu() - start;
         }

@@ -385,7 +385,7 @@ impl Classifier {
         // Most changes leave the highest priority as it is; then it is among its equals.
         let first = self.order.partition_point(|(priority, _)| *priority > max);
         let equals = self.order[first..].iter().take_while(|(priority, _)| *priority == max);
-        if equals.into_iter().any(|o| same(o)) {
+        if equals.into_iter().any(same) {
             return;
         }
         self.order.retain(|(_, place)| *place as usize != at);
@@ -495,7 +495,7 @@ mod tests {
                 assert_eq!(rules.overlapping(&by, priority).is_some(), overlaps);
             }
             if round % 199 == 0 {
-                let goes = |r: &Arc<Rule>| r.cookie % 3 == 0;
+                let goes = |r: &Arc<Rule>| r.cookie.is_multiple_of(3);
                 let before = linear.rules.len();
                 linear.rules.retain(|r| !(r.matching().is_covered_by(&by) && goes(r)));
                 assert_eq!(rules.remove_covered(&by, goes), before - linear.rules.len());
