@@ -70,7 +70,7 @@ fn sent(decision: &Decision, key: &FlowKey) -> Vec<(u32, Vec<u16>)> {
                     assert_eq!(*mask, 0xfff);
                     tags[0] = tags[0] & 0xf000 | *value as u16;
                 }
-                Step::Set { .. } | Step::Meter(_) | Step::Controller(_) => {}
+                Step::Set { .. } => {}
                 Step::Sub(steps) => run(steps, tags.clone(), out),
                 other => panic!("{other:?}"),
             }
