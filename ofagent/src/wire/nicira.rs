@@ -207,10 +207,9 @@ pub(super) fn encode(action: &Action, out: &mut Vec<u8>) {
             bare(*dst, out);
         }
         Action::Resubmit { port, table } => {
-            let same = *table == RESUBMIT_SAME_TABLE;
-            header(if same { RESUBMIT } else { RESUBMIT_TABLE }, out);
+            header(RESUBMIT_TABLE, out);
             out.u16(*port);
-            out.u8(if same { 0 } else { *table });
+            out.u8(*table);
             out.zeros(3);
         }
         Action::Controller { max_len, id, reason } => {
