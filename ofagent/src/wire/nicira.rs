@@ -65,7 +65,6 @@ pub(super) fn decode(body: &mut Reader<'_>) -> Result<Action, WireError> {
         REG_MOVE => reg_move(body)?,
         REG_LOAD => reg_load(body)?,
         REG_LOAD2 => {
-            body.skip(6)?;
             let oxm = set_field(body, true)?;
             if body.rest().iter().any(|b| *b != 0) {
                 return Err(bad(bad_action::BAD_SET_ARGUMENT));
@@ -189,7 +188,6 @@ pub(super) fn encode(action: &Action, out: &mut Vec<u8>) {
     match action {
         Action::SetField(oxm) => {
             header(REG_LOAD2, out);
-            out.zeros(6);
             oxm.encode(out);
         }
         Action::Load { field, bit, bits, value } => {
