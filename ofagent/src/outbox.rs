@@ -36,9 +36,11 @@ impl Outbox {
         !self.dumps.is_empty()
     }
 
-    /// Bytes to be sent now; takes more from a dump when there are few.
+    /// Bytes to be sent now. When there are none, it takes one step of a dump, which may be one that
+    /// wrote nothing (it looked at rules that nobody asked for): so there may be more to come even
+    /// if this is empty, as [`Self::is_dumping`] tells.
     pub fn bytes(&mut self) -> &[u8] {
-        while self.bytes.is_empty()
+        if self.bytes.is_empty()
             && let Some(dump) = self.dumps.front_mut()
         {
             if !dump.write(&mut self.bytes) {

@@ -3,14 +3,35 @@
 //!
 //! Without any I/O: [`crate::channel`] brings messages and takes what the outboxes hold.
 
+mod buffers;
+mod connection;
+mod limit;
+mod modify;
+mod multipart;
+mod packet;
+mod ports;
+mod role;
+mod serve;
+
+use crate::convert;
 use crate::outbox::Outbox;
 use crate::wire::Message;
-use crate::wire::error::WireError;
+use crate::wire::error::{ErrorMessage, WireError};
+use buffers::Buffers;
+use connection::{Connection, Unasked};
 use dataplane::state::{BridgeId, OfPort};
 use dataplane::switch::Switch;
 use dataplane::table::Removed;
-use dataplane::upcall::PacketIn;
+use ports::Ports;
 use std::collections::BTreeMap;
+
+pub use limit::RateLimit;
+
+/// Bytes of a message that its error gives back, at most. (Section 7.4.4 wants 64 at least; more
+/// lets a peer show the whole of most messages.)
+const ERROR_DATA: usize = 1024;
+/// Transaction id of what is sent unasked.
+const UNASKED: u32 = 0;
 
 /// Names a connection of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,29 +75,46 @@ pub struct PortInfo {
 /// See the module.
 pub struct Agent {
     info: BridgeInfo,
-    connections: BTreeMap<ConnId, Outbox>,
+    connections: BTreeMap<ConnId, Connection>,
     next: u64,
+    ports: Ports,
+    buffers: Buffers,
+    /// Of the last election of a master.
+    generation_id: Option<u64>,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Agent {
     /// An agent without connections.
     #[must_use]
     pub fn new(info: BridgeInfo) -> Self {
-        Self { info, connections: BTreeMap::new(), next: 0 }
+        Self {
+            info,
+            connections: BTreeMap::new(),
+            next: 0,
+            ports: Ports::default(),
+            buffers: Buffers::default(),
+            generation_id: None,
+            rate_limit: None,
+        }
     }
 
     /// A connection that has negotiated its version.
     pub fn connected(&mut self, kind: ConnKind) -> ConnId {
-        let _ = (kind, &self.info);
         let id = ConnId(self.next);
         self.next += 1;
-        self.connections.insert(id, Outbox::default());
+        self.connections.insert(id, Connection::new(kind));
         id
     }
 
-    /// A connection has ended.
+    /// A connection has ended. Nothing else of it does: its flows stay.
     pub fn disconnected(&mut self, conn: ConnId) {
         self.connections.remove(&conn);
+    }
+
+    /// Limits packet-ins, for each controller and each reason; `None`: no limit.
+    pub fn set_rate_limit(&mut self, limit: Option<RateLimit>) {
+        self.rate_limit = limit;
     }
 
     /// Serves a message; `raw` is the whole of it, for errors. Changes are staged in `switch`; whoever
@@ -88,26 +126,43 @@ impl Agent {
         message: Result<(u32, Message), WireError>,
         raw: &[u8],
     ) {
-        let _ = (switch, conn, message, raw);
+        let (xid, served) = match message {
+            Ok((xid, message)) => (xid, self.serve(switch, conn, xid, message)),
+            // A message has its header at least, but nothing here depends on it.
+            Err(error) => (raw.get(4..8).map_or(0, be32), Err(error)),
+        };
+        let Err(error) = served else { return };
+        tracing::debug!(bridge = self.info.name, xid, "refused: {error}");
+        let data = raw[..raw.len().min(ERROR_DATA)].to_vec();
+        self.send(conn, xid, &Message::Error(ErrorMessage { error, data }));
     }
 
     /// What is to be sent on a connection.
     pub fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
-        self.connections.get_mut(&conn)
-    }
-
-    /// The bridge's ports; controllers are told of what changed.
-    pub fn set_ports(&mut self, switch: &Switch, ports: Vec<PortInfo>) {
-        let _ = (switch, ports);
-    }
-
-    /// A packet for the controllers.
-    pub fn packet_in(&mut self, packet: &PacketIn) {
-        let _ = packet;
+        Some(&mut self.connections.get_mut(&conn)?.outbox)
     }
 
     /// A rule went that somebody wants to hear of.
     pub fn flow_removed(&mut self, removed: &Removed) {
-        let _ = removed;
+        let message = convert::flow::removed_to_wire(removed);
+        let reason = message.reason;
+        self.tell(Unasked::FlowRemoved, reason, &Message::FlowRemoved(message));
     }
+
+    fn send(&mut self, conn: ConnId, xid: u32, message: &Message) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.outbox.send(xid, message);
+        }
+    }
+
+    /// Sends a message to all who want it.
+    fn tell(&mut self, what: Unasked, reason: u8, message: &Message) {
+        for connection in self.connections.values_mut().filter(|c| c.wants(what, reason)) {
+            connection.outbox.send(UNASKED, message);
+        }
+    }
+}
+
+fn be32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |n, b| n << 8 | u32::from(*b))
 }
