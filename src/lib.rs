@@ -21,4 +21,5 @@ pub mod daemon;
 pub mod doctor;
 pub mod flows;
 pub mod net;
+pub mod openflow;
 pub mod reconcile;

@@ -24,6 +24,11 @@ impl Outbox {
         }
     }
 
+    /// Queues a message that is bytes already.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Queues an answer that is written bit by bit. While [`Self::is_dumping`], no further request of
     /// the connection is to be read, so that answers keep their order.
     pub fn dump(&mut self, dump: Box<dyn Dump>) {

@@ -14,6 +14,7 @@ pub fn check(config: &Config) -> Vec<Problem> {
     numbers(config, &mut problems);
     tunnels(config, &mut problems);
     patches(config, &mut problems);
+    controllers(config, &mut problems);
     problems
 }
 
@@ -111,6 +112,20 @@ fn tunnels(config: &Config, problems: &mut Vec<Problem>) {
                 at(first.line)
             );
             problems.push(Problem::new(port.line, what));
+        }
+    }
+}
+
+fn controllers(config: &Config, problems: &mut Vec<Problem>) {
+    for bridge in &config.bridges {
+        if let Some(target) = bridge.controllers.iter().find(|t| t.is_tls() && config.ssl.is_none())
+        {
+            let what = format!(
+                "bridge \"{}\": {target} needs a key and certificates; expected [ssl] with \
+                 private_key, certificate and ca_cert",
+                bridge.name
+            );
+            problems.push(Problem::new(bridge.line, what));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::check::check_file;
 use super::{Bridge, Config, Line, MAX_WORKERS, Port, Problem, Setting, Value};
+use ofagent::channel::TlsFiles;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -57,6 +58,11 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Vec<Problem>> {
         // join() leaves absolute paths alone.
         bridge.flows = bridge.flows.as_ref().map(|f| dir.join(f));
     }
+    if let Some(ssl) = &mut config.ssl {
+        for file in [&mut ssl.private_key, &mut ssl.certificate, &mut ssl.ca_cert] {
+            *file = dir.join(&*file);
+        }
+    }
     problems.extend(check_file(&config));
     if problems.is_empty() {
         return Ok(config);
@@ -96,6 +102,13 @@ impl Reader {
                         "switch is not a table; expected [switch]",
                     )),
                 },
+                "ssl" => match value.get_ref().as_table() {
+                    Some(table) => config.ssl = self.ssl(key, table, problems),
+                    None => problems.push(Problem::new(
+                        self.line_of(key),
+                        "ssl is not a table; expected [ssl]",
+                    )),
+                },
                 "bridge" => {
                     for table in self.tables(value, "bridge", "[[bridge]]", problems) {
                         config.bridges.extend(self.bridge(table, problems));
@@ -103,7 +116,7 @@ impl Reader {
                 }
                 other => problems.push(Problem::new(
                     self.line_of(key),
-                    format!("unknown table \"{other}\"; expected [switch] or [[bridge]]"),
+                    format!("unknown table \"{other}\"; expected [switch], [ssl] or [[bridge]]"),
                 )),
             }
         }
@@ -146,6 +159,42 @@ impl Reader {
             };
             problems.extend(result.err());
         }
+    }
+
+    fn ssl(
+        &self,
+        key: &Spanned<impl Sized>,
+        table: &DeTable<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<TlsFiles> {
+        let mut files = TlsFiles::default();
+        let before = problems.len();
+        for s in self.settings(table, &[]) {
+            let file = match s.key.as_str() {
+                "private_key" => &mut files.private_key,
+                "certificate" => &mut files.certificate,
+                "ca_cert" => &mut files.ca_cert,
+                _ => {
+                    problems.push(s.unknown("[ssl]", &["private_key", "certificate", "ca_cert"]));
+                    continue;
+                }
+            };
+            match s.text("a PEM file") {
+                Ok(text) => *file = text.into(),
+                Err(p) => problems.push(p),
+            }
+        }
+        for (name, file) in [
+            ("private_key", &files.private_key),
+            ("certificate", &files.certificate),
+            ("ca_cert", &files.ca_cert),
+        ] {
+            if file.as_os_str().is_empty() && problems.len() == before {
+                let what = format!("[ssl] has no {name}; expected {name} = \"FILE\"");
+                problems.push(Problem::new(self.line_of(key), what));
+            }
+        }
+        (problems.len() == before).then_some(files)
     }
 
     fn bridge(&self, value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Bridge> {

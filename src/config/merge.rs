@@ -11,6 +11,7 @@ pub fn merge(old: &Config, new: &Config, current: &Config) -> Config {
     let mut merged = current.clone();
     merged.rundir.clone_from(&new.rundir);
     merged.workers = new.workers;
+    merged.ssl.clone_from(&new.ssl);
     merged.bridges.retain(|b| old.bridge(&b.name).is_none() || new.bridge(&b.name).is_some());
     for bridge in &new.bridges {
         let before = old.bridge(&bridge.name);

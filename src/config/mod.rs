@@ -17,6 +17,7 @@ pub use bridge::Bridge;
 pub use port::{Port, PortType};
 pub use setting::{Problem, Setting, Value};
 
+use ofagent::channel::TlsFiles;
 use std::path::PathBuf;
 
 /// Where the control socket lives unless told otherwise.
@@ -32,13 +33,15 @@ pub struct Config {
     pub rundir: Option<PathBuf>,
     /// Worker threads.
     pub workers: usize,
+    /// Key and certificates for `ssl:` and `pssl:` controllers.
+    pub ssl: Option<TlsFiles>,
     /// Bridges, in the order of the file.
     pub bridges: Vec<Bridge>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { rundir: None, workers: 1, bridges: Vec::new() }
+        Self { rundir: None, workers: 1, ssl: None, bridges: Vec::new() }
     }
 }
 

@@ -181,6 +181,24 @@ impl Setting {
             .ok_or_else(|| self.expected(&what))
     }
 
+    /// The value as strings: one, or an array of them in TOML; `a,b` as an argument, or nothing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn texts(&self, what: &str) -> Result<Vec<&str>, Problem> {
+        let texts: Option<Vec<&str>> = match &self.value {
+            Value::Text(s) => Some(vec![s]),
+            Value::Word(w) if w.is_empty() => Some(Vec::new()),
+            Value::Word(w) => Some(w.split(',').collect()),
+            Value::List(values) => values
+                .iter()
+                .map(|v| if let Value::Text(s) = v { Some(s.as_str()) } else { None })
+                .collect(),
+            _ => None,
+        };
+        texts.ok_or_else(|| self.expected(what))
+    }
+
     /// The problem of a key that does not exist here.
     #[must_use]
     pub fn unknown(&self, of: &str, known: &[&str]) -> Problem {

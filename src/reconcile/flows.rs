@@ -16,7 +16,8 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-/// The flow of a bridge that has no file of flows: forward like a learning bridge.
+/// The flow of a bridge that has no file of flows and no controllers: forward like a learning
+/// bridge.
 const DEFAULT_FLOW: &str = "priority=0,actions=NORMAL";
 
 /// Longest file of flows in bytes: some million flows.
@@ -63,6 +64,7 @@ impl FileFlows {
     pub(super) fn load(bridge: &Bridge, numbers: &Numbers) -> Result<Self, Vec<String>> {
         let names = names(bridge, numbers);
         let (file, text) = match &bridge.flows {
+            None if !bridge.is_normal() => return Ok(Self::default()),
             None => (Path::new("default"), DEFAULT_FLOW.to_owned()),
             Some(file) => {
                 let text = read(file).map_err(|e| {
