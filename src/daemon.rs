@@ -1,14 +1,15 @@
 //! The daemon: what `vxswitch run` puts together, and its one control thread.
 //!
-//! The loop waits for four things: signals, the control socket, netlink's news, and the second that
-//! is over. None of them is served in a way that waits for anybody outside.
+//! The loop waits for signals, the control socket, netlink's news, controllers, packets for them, and
+//! the second that is over. None of them is served in a way that waits for anybody outside.
 
 use crate::config::{self, file};
 use crate::control::{RunDir, Server, rundir::socket_path};
+use crate::openflow::OpenFlow;
 use crate::reconcile::Reconciler;
 use anyhow::Context;
 use mio::net::UnixStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 const STOP: Token = Token(0);
 const RELOAD: Token = Token(1);
 const NETWORK: Token = Token(2);
-/// The control socket's tokens begin here.
+const PACKET_IN: Token = Token(3);
+/// The control socket's tokens begin here; those of controllers are above 2^32.
 const CONTROL: usize = 16;
 
 /// Flow expiry, FDB aging, impatience with clients.
@@ -42,8 +44,9 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
     let registry = poll.registry();
     registry.register(&mut stop.pipe, STOP, Interest::READABLE)?;
     registry.register(&mut reload.pipe, RELOAD, Interest::READABLE)?;
-    let mut reconciler = Reconciler::start(&config_file, config, &rundir)?;
+    let mut reconciler = Reconciler::start(&config_file, config, &rundir, registry)?;
     reconciler.register(registry, NETWORK)?;
+    reconciler.wake_by(Waker::new(registry, PACKET_IN)?);
     let socket = socket_path(rundir.path());
     let mut server = Server::bind(&socket, registry.try_clone()?, CONTROL)
         .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
@@ -51,8 +54,10 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
 
     let mut events = Events::with_capacity(64);
     let mut next_tick = Instant::now() + TICK;
+    let mut next_turn = Some(Instant::now());
     'serve: loop {
-        let wait = next_tick.saturating_duration_since(Instant::now());
+        let next = next_turn.map_or(next_tick, |turn| turn.min(next_tick));
+        let wait = next.saturating_duration_since(Instant::now());
         match poll.poll(&mut events, Some(wait)) {
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             other => other.context("cannot wait for events")?,
@@ -68,6 +73,9 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
                     }
                 }
                 NETWORK => reconciler.network_changed(),
+                // Which controllers' packets there are shows in their turn below.
+                PACKET_IN => {}
+                token if OpenFlow::owns(token) => reconciler.controller_ready(token),
                 token => server.ready(token, &mut |request| reconciler.handle(request)),
             }
         }
@@ -76,6 +84,7 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
             reconciler.tick();
             server.tick();
         }
+        next_turn = reconciler.serve_controllers();
     }
     // The socket goes first: nobody shall talk to a switch that is taking itself apart.
     drop(server);

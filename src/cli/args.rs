@@ -48,6 +48,11 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: FlowVerb,
     },
+    /// Set, delete or list a bridge's OpenFlow controllers
+    Controller {
+        #[command(subcommand)]
+        verb: ControllerVerb,
+    },
     /// Show the MAC learning table of a bridge
     Fdb {
         /// Bridge
@@ -69,12 +74,36 @@ pub(super) enum BridgeVerb {
     Add {
         /// Bridge
         bridge: String,
-        /// mac, mtu, flows, mac_aging_time, mac_table_size
+        /// mac, mtu, flows, mac_aging_time, mac_table_size, controller, fail_mode, datapath_id,
+        /// inactivity_probe, max_backoff, controller_rate_limit, controller_burst_limit
         #[arg(value_name = "KEY=VALUE")]
         settings: Vec<String>,
     },
     /// Delete a bridge and its ports
     Del {
+        /// Bridge
+        bridge: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ControllerVerb {
+    /// Have these controllers instead of those there are
+    Set {
+        /// Bridge
+        bridge: String,
+        /// tcp:HOST[:PORT], ssl:HOST[:PORT], unix:FILE; to be connected to: ptcp:[PORT][:IP],
+        /// pssl:[PORT][:IP], punix:FILE
+        #[arg(required = true)]
+        target: Vec<String>,
+    },
+    /// Have no controller
+    Del {
+        /// Bridge
+        bridge: String,
+    },
+    /// List the controllers, and whether they are connected
+    List {
         /// Bridge
         bridge: String,
     },

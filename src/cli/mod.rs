@@ -6,13 +6,13 @@ mod show;
 
 use crate::config;
 use crate::control::message::{
-    FdbReply, FlowModReply, FlowsReply, PortAddReply, ShowReply, StatsReply,
+    ControlInfo, FdbReply, FlowModReply, FlowsReply, PortAddReply, ShowReply, StatsReply,
 };
 use crate::control::{Client, Request};
 use crate::doctor;
 use crate::net::attach::ContainerPort;
 use crate::net::container::Target;
-use args::{Args, BridgeVerb, FlowVerb, PortVerb, Verb};
+use args::{Args, BridgeVerb, ControllerVerb, FlowVerb, PortVerb, Verb};
 use clap::Parser;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +60,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         Verb::Reload => cli.done(&Request::Reload),
         Verb::Show => cli.print::<ShowReply>(&Request::Show, show::show),
         Verb::Bridge { verb } => cli.bridge(verb),
+        Verb::Controller { verb } => cli.controller(verb),
         Verb::Port { verb } => cli.port(verb),
         Verb::Flow { verb } => cli.flow(verb),
         Verb::Fdb { bridge } => cli.print::<FdbReply>(&Request::Fdb { bridge }, show::fdb),
@@ -102,6 +103,18 @@ impl Cli {
             BridgeVerb::Add { bridge, settings } => Request::BridgeAdd { bridge, settings },
             BridgeVerb::Del { bridge } => Request::BridgeDel { bridge },
         })
+    }
+
+    fn controller(&self, verb: ControllerVerb) -> anyhow::Result<()> {
+        match verb {
+            ControllerVerb::Set { bridge, target: targets } => {
+                self.done(&Request::ControllerSet { bridge, targets })
+            }
+            ControllerVerb::Del { bridge } => self.done(&Request::ControllerDel { bridge }),
+            ControllerVerb::List { bridge } => {
+                self.print::<ControlInfo>(&Request::ControllerList { bridge }, show::controllers)
+            }
+        }
     }
 
     fn port(&self, verb: PortVerb) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
 //! The daemon's answers as text.
 
-use crate::control::message::{FdbReply, FlowsReply, PortCounters, ShowReply, StatsReply};
+use crate::control::message::{
+    ControlInfo, FdbReply, FlowsReply, PortCounters, ShowReply, StatsReply,
+};
 use dataplane::state::OfPort;
 use std::fmt::Write;
 
@@ -20,6 +22,20 @@ pub(super) fn show(reply: &ShowReply) -> String {
     for bridge in &reply.bridges {
         let _ = writeln!(out, "    Bridge {}", bridge.name);
         let _ = writeln!(out, "        mtu: {}, flows: {}", bridge.mtu, bridge.flows);
+        let control = &bridge.control;
+        let fail_mode = &bridge.fail_mode;
+        let _ =
+            writeln!(out, "        datapath_id: {}, fail_mode: {fail_mode}", control.datapath_id);
+        if control.fail_open {
+            let _ = writeln!(
+                out,
+                "        warning: no controller for three inactivity probes; forwarding like a \
+                 learning bridge"
+            );
+        }
+        for line in controllers(control).lines() {
+            let _ = writeln!(out, "        Controller {line}");
+        }
         for port in &bridge.ports {
             let mtu = port.mtu.map(|m| format!(", mtu {m}")).unwrap_or_default();
             let _ = writeln!(
@@ -44,6 +60,25 @@ pub(super) fn show(reply: &ShowReply) -> String {
         }
     }
     out
+}
+
+/// `controller list`: one a line.
+pub(super) fn controllers(reply: &ControlInfo) -> String {
+    reply.controllers.iter().fold(String::new(), |mut out, c| {
+        let state = if c.connected { "connected" } else { "not connected" };
+        let _ = write!(out, "{}: {state} for {} s", c.target, c.since);
+        if c.connections > 1 {
+            let _ = write!(out, ", {} connections", c.connections);
+        }
+        for (name, value) in [("role", &c.role), ("version", &c.version), ("last error", &c.error)]
+        {
+            if let Some(value) = value {
+                let _ = write!(out, ", {name}: {value}");
+            }
+        }
+        out.push('\n');
+        out
+    })
 }
 
 /// `flow list`, like `ovs-ofctl dump-flows`.

@@ -100,7 +100,11 @@ impl Bridge {
         bridge
     }
 
-    fn set(&mut self, s: &Setting) -> Result<(), Problem> {
+    /// Changes what a setting says.
+    ///
+    /// # Errors
+    /// What is wrong with it; then nothing was changed.
+    pub fn set(&mut self, s: &Setting) -> Result<(), Problem> {
         match s.key.as_str() {
             "mac" => self.mac = Some(s.unicast_mac()?),
             "mtu" => self.mtu = Some(s.integer(MTU_RANGE.0, MTU_RANGE.1)? as u16),

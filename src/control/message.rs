@@ -24,6 +24,23 @@ pub enum Request {
         /// Its name.
         bridge: String,
     },
+    /// Takes a bridge's controllers away. Answer: `null`.
+    ControllerDel {
+        /// The bridge.
+        bridge: String,
+    },
+    /// The controllers of a bridge as they are. Answer: [`ControlInfo`].
+    ControllerList {
+        /// The bridge.
+        bridge: String,
+    },
+    /// Gives a bridge these controllers instead of those it has. Answer: `null`.
+    ControllerSet {
+        /// The bridge.
+        bridge: String,
+        /// `tcp:HOST[:PORT]` and so on.
+        targets: Vec<String>,
+    },
     /// The MAC learning table. Answer: [`FdbReply`].
     Fdb {
         /// Of this bridge.
@@ -143,8 +160,44 @@ pub struct BridgeInfo {
     pub mtu: u32,
     /// How many flows it has.
     pub flows: usize,
+    /// `secure` or `standalone`.
+    pub fail_mode: String,
+    /// Its controllers.
+    pub control: ControlInfo,
     /// Ports, by number.
     pub ports: Vec<PortInfo>,
+}
+
+/// How a bridge is controlled.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct ControlInfo {
+    /// OpenFlow datapath id, 16 hexadecimal digits.
+    pub datapath_id: String,
+    /// It forwards like a learning bridge, for want of controllers (fail mode standalone).
+    pub fail_open: bool,
+    /// Packet-ins dropped by `controller_rate_limit`.
+    pub rate_limited: u64,
+    /// Controllers, in the order of the configuration.
+    pub controllers: Vec<ControllerInfo>,
+}
+
+/// A controller as it is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct ControllerInfo {
+    /// Where it is.
+    pub target: String,
+    /// Whether it is connected and the OpenFlow version agreed on.
+    pub connected: bool,
+    /// How many connections there are; of `ptcp:` and the like there may be more than one.
+    pub connections: usize,
+    /// `other` (equal), `master` or `slave`, as Open vSwitch says it; of several the highest.
+    pub role: Option<String>,
+    /// OpenFlow version.
+    pub version: Option<String>,
+    /// Why the last attempt failed or the last connection ended; `None` while connected.
+    pub error: Option<String>,
+    /// Seconds since it was connected, or was not any more.
+    pub since: u64,
 }
 
 /// A port as it is.

@@ -68,7 +68,8 @@ mod tests {
         let mut limit = RateLimit::default();
         assert!(limit.admits(Reason::Action, now), "no limit");
         limit.configure(Some(100), None, now);
-        let mut count = |n: usize, reason, now| (0..n).filter(|_| limit.admits(reason, now)).count();
+        let mut count =
+            |n: usize, reason, now| (0..n).filter(|_| limit.admits(reason, now)).count();
         assert_eq!(count(1000, Reason::NoMatch, now), 25);
         assert_eq!(count(10, Reason::Action, now), 10, "another reason");
         now += Duration::from_millis(100);

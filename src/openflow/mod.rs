@@ -145,6 +145,8 @@ impl OpenFlow {
         for b in self.bridges.values_mut() {
             b.channels.tick(&mut b.agent, now);
             self.uncommitted |= b.channels.read(&mut b.agent, switch, now);
+            // Packets for controllers are not even copied while nobody is there.
+            switch.set_controllers(b.info.id, b.channels.any_ready());
             let fail_open = b.channels.fail_open(now);
             if fail_open != b.fail_open {
                 b.fail_open = fail_open;
@@ -200,9 +202,6 @@ impl OpenFlow {
     }
 }
 
-fn by_id(
-    bridges: &mut BTreeMap<String, Controlled>,
-    id: BridgeId,
-) -> Option<&mut Controlled> {
+fn by_id(bridges: &mut BTreeMap<String, Controlled>, id: BridgeId) -> Option<&mut Controlled> {
     bridges.values_mut().find(|b| b.info.id == id)
 }

@@ -1,6 +1,7 @@
 //! What netlink says came and went; veths into containers, and containers that restart.
 
 use super::Reconciler;
+use super::ports::Seen;
 use crate::config::PortType;
 use crate::net::attach::{self, ContainerPort};
 use crate::net::monitor::{Event, LinkEvent, LinkEventKind};
@@ -37,6 +38,9 @@ impl Reconciler {
         if links && self.mtu_stale {
             self.work_out_mtus();
         }
+        if links {
+            self.tell_ports();
+        }
     }
 
     fn link_changed(&mut self, event: &LinkEvent) {
@@ -54,7 +58,8 @@ impl Reconciler {
         let bridge = bridge.clone();
         match event.kind {
             LinkEventKind::New => {
-                self.device_seen(&bridge, &event.name, event.ifindex, event.up, event.mtu);
+                let LinkEvent { ifindex, up, mtu, mac, .. } = *event;
+                self.device_seen(&bridge, &event.name, &Seen { ifindex, up, mtu, mac });
             }
             LinkEventKind::Gone => {
                 let device = self.port_mut(&bridge, &event.name).and_then(|p| p.device.as_ref());
@@ -80,6 +85,7 @@ impl Reconciler {
             self.unfinished = true;
         } else {
             bridge.mtu = event.mtu;
+            bridge.mac = event.mac.map_or(bridge.mac, |m| m.0);
         }
         let up = event.kind == LinkEventKind::New && event.up;
         let is_up = self.switch.datapath().port(local).map(|p| p.flags.link_up);

@@ -9,6 +9,7 @@
 //! the file; a reload applies the difference between the old file and the new one
 //! ([`crate::config::merge`]).
 
+mod controllers;
 mod flows;
 mod links;
 mod local_mac;
@@ -24,6 +25,7 @@ use crate::net::attach::ContainerPort;
 use crate::net::monitor::Monitor;
 use crate::net::taken::{Taken, TakenFile};
 use crate::net::{self, Netlink, attach};
+use crate::openflow::OpenFlow;
 use anyhow::{Context, bail};
 use dataplane::fdb::FdbConfig;
 use dataplane::port::af_packet::AfPacketPort;
@@ -36,8 +38,10 @@ use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use numbers::Numbers;
+use ofagent::channel::Tls;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Ticks (seconds) between attempts at what could not be done.
 const RETRY_TICKS: u32 = 5;
@@ -52,6 +56,7 @@ pub struct Reconciler {
     /// Veth pairs into containers that the command line asked for, by the near end's name.
     containers: HashMap<String, ContainerPort>,
     switch: Switch,
+    openflow: OpenFlow,
     bridges: BTreeMap<String, RunningBridge>,
     netlink: Netlink,
     monitor: Monitor,
@@ -71,6 +76,8 @@ struct RunningBridge {
     local: PortId,
     /// LOCAL's device; `None` when somebody removed it.
     tap: Option<TapPort>,
+    /// LOCAL's address, as the device has it.
+    mac: [u8; 6],
     ports: BTreeMap<String, RunningPort>,
     /// Of LOCAL and of veths that the switch made, bytes.
     mtu: u32,
@@ -88,6 +95,10 @@ struct RunningPort {
     link: Link,
     /// The device's MTU, or the longest IP packet in the tunnel, bytes.
     mtu: Option<u32>,
+    /// The device's address; `None`: there is no device.
+    mac: Option<[u8; 6]>,
+    /// The device's speed, kbit/s; 0: it does not say.
+    speed: u32,
     /// What is wrong with it.
     problem: Option<String>,
 }
@@ -115,6 +126,7 @@ struct Plan {
     desired: Config,
     numbers: Numbers,
     flows: BTreeMap<String, FileFlows>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Reconciler {
@@ -122,7 +134,12 @@ impl Reconciler {
     ///
     /// # Errors
     /// When something of it cannot be; then nothing stays.
-    pub fn start(config_file: &Path, config: Config, rundir: &RunDir) -> anyhow::Result<Self> {
+    pub fn start(
+        config_file: &Path,
+        config: Config,
+        rundir: &RunDir,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
         let mut netlink = Netlink::open()?;
         let mut monitor = Monitor::open()?;
         let (mut taken, leftovers) = TakenFile::open(rundir.path())?;
@@ -141,6 +158,7 @@ impl Reconciler {
             desired: Config::default(),
             containers: HashMap::new(),
             switch,
+            openflow: OpenFlow::new(registry.try_clone()?, rundir.path()),
             bridges: BTreeMap::new(),
             netlink,
             monitor,
@@ -208,10 +226,14 @@ impl Reconciler {
                 Err(problems) => wrong.extend(problems),
             }
         }
+        let tls = Self::load_tls(&desired).unwrap_or_else(|problem| {
+            wrong.push(problem);
+            None
+        });
         if !wrong.is_empty() {
             bail!(wrong.join("\n"));
         }
-        Ok(Plan { desired, numbers, flows })
+        Ok(Plan { desired, numbers, flows, tls })
     }
 
     /// The number that a port runs with.
@@ -264,6 +286,8 @@ impl Reconciler {
             }
         }
         self.work_out_mtus();
+        // Last, so that a controller finds everything there.
+        problems.extend(self.converge_control(plan));
         problems
     }
 
@@ -309,6 +333,7 @@ impl Reconciler {
             config: bridge.clone(),
             local,
             tap: None,
+            mac: bridge.mac.unwrap_or_else(|| local_mac::of(&bridge.name)),
             ports: BTreeMap::new(),
             mtu: 0,
             flows: FileFlows::default(),
@@ -328,6 +353,7 @@ impl Reconciler {
         self.netlink.set_link(tap.ifindex(), &up)?;
         self.switch.update_port(bridge.local, |p| p.flags.link_up = true);
         bridge.tap = Some(tap);
+        bridge.mac = mac;
         bridge.mtu = 0; // nothing is known of the new device's
         self.mtu_stale = true;
         Ok(())
@@ -361,11 +387,14 @@ impl Reconciler {
         if self.mtu_stale {
             self.work_out_mtus();
         }
+        self.tell_ports();
     }
 
     /// Removes everything that was made, and gives back everything that was taken.
     pub fn stop(mut self) {
         self.desired = Config::default();
+        // Controllers go first: nobody shall be told that every port of a switch goes.
+        self.openflow.retain(|_| false);
         let names: Vec<String> = self.bridges.keys().cloned().collect();
         for name in names {
             self.del_bridge(&name);

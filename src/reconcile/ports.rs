@@ -3,8 +3,8 @@
 use super::numbers::Numbers;
 use super::{Link, Reconciler, RunningPort};
 use crate::config::{Bridge, Port, PortType};
-use crate::net;
 use crate::net::taken::Taken;
+use crate::net::{self, Mac};
 use dataplane::port::af_packet::AfPacketPort;
 use dataplane::state::{OfPort, PortFlags, PortId, PortKind, VxlanConfig};
 use dataplane::switch::PortSpec;
@@ -82,6 +82,8 @@ impl Reconciler {
             device: None,
             link,
             mtu: None,
+            mac: None,
+            speed: 0,
             problem: None,
         };
         on.ports.insert(port.name.clone(), running);
@@ -95,22 +97,18 @@ impl Reconciler {
     pub(super) fn find_device(&mut self, bridge: &str, name: &str) {
         match self.netlink.link_by_name(name) {
             Ok(Some(link)) => {
-                self.device_seen(bridge, name, link.ifindex, link.carries(), link.mtu);
+                let up = link.carries();
+                let seen = Seen { ifindex: link.ifindex, up, mtu: link.mtu, mac: link.mac };
+                self.device_seen(bridge, name, &seen);
             }
             Ok(None) => self.device_gone(bridge, name),
             Err(e) => self.port_problem(bridge, name, e.to_string()),
         }
     }
 
-    /// A system port's device exists, with this link state and MTU.
-    pub(super) fn device_seen(
-        &mut self,
-        bridge: &str,
-        name: &str,
-        ifindex: u32,
-        up: bool,
-        mtu: u32,
-    ) {
+    /// A system port's device exists.
+    pub(super) fn device_seen(&mut self, bridge: &str, name: &str, seen: &Seen) {
+        let Seen { ifindex, up, mtu, mac } = *seen;
         let Some(port) = self.port_mut(bridge, name) else { return };
         let same = port.device.as_ref().is_some_and(|d| d.ifindex() == ifindex);
         if !same {
@@ -124,6 +122,8 @@ impl Reconciler {
         }
         let Some(port) = self.port_mut(bridge, name) else { return };
         let link = if up { Link::Up } else { Link::Down };
+        port.mac = mac.map(|m| m.0);
+        port.speed = speed(name);
         if port.link == link && port.mtu == Some(mtu) {
             return;
         }
@@ -148,6 +148,8 @@ impl Reconciler {
         }
         port.link = Link::Missing;
         port.mtu = None;
+        port.mac = None;
+        port.speed = 0;
         port.problem = None;
         let id = port.id;
         self.switch.update_port(id, |p| p.flags.link_up = false);
@@ -263,6 +265,24 @@ impl Reconciler {
             tracing::warn!("{e}");
         }
     }
+}
+
+/// What the kernel says of a port's device.
+pub(super) struct Seen {
+    pub(super) ifindex: u32,
+    /// Frames can pass.
+    pub(super) up: bool,
+    /// Bytes.
+    pub(super) mtu: u32,
+    pub(super) mac: Option<Mac>,
+}
+
+/// A device's speed in kbit/s; 0: it does not say, or has none as long as its link is down.
+fn speed(device: &str) -> u32 {
+    // In Mbit/s, -1 for unknown (Documentation/ABI/testing/sysfs-class-net in the kernel).
+    let text = std::fs::read_to_string(format!("/sys/class/net/{device}/speed"));
+    let megabits: u32 = text.ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0);
+    megabits.saturating_mul(1000)
 }
 
 /// Whether a running port can be changed into what it shall be, without being made anew.

@@ -43,7 +43,14 @@ impl Reconciler {
             bridge.ports.values().map(|p| self.port_info(bridge, p)).collect();
         ports.push(self.local_info(bridge));
         ports.sort_by_key(|p| p.ofport);
-        BridgeInfo { name: bridge.config.name.clone(), mtu: bridge.mtu, flows, ports }
+        BridgeInfo {
+            name: bridge.config.name.clone(),
+            mtu: bridge.mtu,
+            flows,
+            fail_mode: bridge.config.fail_mode.name().into(),
+            control: self.openflow.status(&bridge.config.name),
+            ports,
+        }
     }
 
     fn local_info(&self, bridge: &RunningBridge) -> PortInfo {

@@ -20,6 +20,11 @@ impl Reconciler {
         let answer = match request {
             Request::BridgeAdd { bridge, settings } => json(self.bridge_add(&bridge, &settings)),
             Request::BridgeDel { bridge } => json(self.bridge_del(&bridge)),
+            Request::ControllerDel { bridge } => json(self.controller_set(&bridge, &[])),
+            Request::ControllerList { bridge } => json(self.controller_list(&bridge)),
+            Request::ControllerSet { bridge, targets } => {
+                json(self.controller_set(&bridge, &targets))
+            }
             Request::Fdb { bridge } => json(self.fdb(&bridge)),
             Request::FlowList { bridge, matching } => {
                 json(self.flow_list(&bridge, matching.as_deref()))
@@ -52,6 +57,15 @@ impl Reconciler {
         self.change(|desired| {
             desired.bridges.push(bridge);
             Ok(())
+        })
+    }
+
+    /// Changes one setting of a bridge.
+    pub(super) fn bridge_set(&mut self, name: &str, word: &str) -> anyhow::Result<()> {
+        let setting = Setting::from_word(word).map_err(|p| anyhow::anyhow!(p.to_string()))?;
+        self.change(|desired| {
+            let bridge = known(desired, name)?;
+            bridge.set(&setting).map_err(|p| anyhow::anyhow!(p.to_string()))
         })
     }
 

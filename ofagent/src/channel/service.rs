@@ -411,6 +411,12 @@ impl Channels {
         self.settings.tls.clone().ok_or_else(|| io::Error::other(missing))
     }
 
+    /// Whether anybody is connected, on the management socket or otherwise.
+    #[must_use]
+    pub fn any_ready(&self) -> bool {
+        self.lives.values().any(|m| m.live.id().is_some())
+    }
+
     /// Whether the bridge is to forward like a learning bridge now, for want of controllers.
     pub fn fail_open(&mut self, now: Instant) -> bool {
         let controllers = !self.settings.controllers.is_empty();
