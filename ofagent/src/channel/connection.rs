@@ -78,7 +78,8 @@ pub struct Connection {
     heard: Instant,
     /// An echo request is on its way.
     probing: bool,
-    /// For the hello.
+    /// The peer's hello must have come by then.
+    hello_by: Instant,
     patience: Duration,
 }
 
@@ -97,6 +98,7 @@ impl Connection {
             probe,
             heard: now,
             probing: false,
+            hello_by: now + patience,
             patience,
         };
         let bitmap = (1_u32 << VERSION).to_be_bytes();
@@ -229,17 +231,14 @@ impl Connection {
     /// # Errors
     /// When the peer is dead.
     pub fn tick(&mut self, now: Instant) -> Result<(), Close> {
-        let silent = now.saturating_duration_since(self.heard);
         if !self.ready {
-            return if silent < self.patience {
-                Ok(())
-            } else {
-                Err(Close::Timeout(self.patience))
-            };
+            let late = now >= self.hello_by;
+            return if late { Err(Close::Timeout(self.patience)) } else { Ok(()) };
         }
         if self.probe.is_zero() {
             return Ok(());
         }
+        let silent = now.saturating_duration_since(self.heard);
         if silent >= self.probe * 2 && self.probing {
             return Err(Close::Silent(self.probe));
         }
@@ -257,7 +256,7 @@ impl Connection {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if !self.ready {
-            Some(self.heard + self.patience)
+            Some(self.hello_by)
         } else if self.probe.is_zero() {
             None
         } else {
@@ -310,3 +309,6 @@ fn offered(version: u8, body: &[u8]) -> u32 {
     // Bits 1 to `version`.
     1_u32.checked_shl(u32::from(version) + 1).unwrap_or(0).wrapping_sub(1) & !1
 }
+
+#[cfg(test)]
+mod tests;
