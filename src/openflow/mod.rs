@@ -153,7 +153,7 @@ impl OpenFlow {
                 let what = if fail_open {
                     "no controller for three inactivity probes: forwarding like a learning bridge"
                 } else {
-                    "a controller is back: forwarding by the flow tables"
+                    "forwarding by the flow tables again"
                 };
                 tracing::warn!("bridge {}: {what}", b.info.name);
                 switch.set_fail_open(b.info.id, fail_open);

@@ -48,6 +48,9 @@ pub enum Close {
     /// It does not take what it is sent.
     #[error("the peer did not read for {0:?}")]
     Stalled(Duration),
+    /// It takes what it is sent too slowly.
+    #[error("more than {0} bytes wait for the peer")]
+    Overrun(usize),
     /// The system refused.
     #[error("{0}")]
     Io(String),

@@ -14,6 +14,10 @@ const READ_BUDGET: usize = 64 << 10;
 const WRITE_BUDGET: usize = 1 << 20;
 /// Bytes that may wait for the peer before its next request is read.
 const HIGH_WATER: usize = 256 << 10;
+/// What a step of a dump counts that wrote nothing.
+const DUMP_STEP: usize = 64 << 10;
+/// Bytes that may wait for a peer at all: half a million messages of flows that went.
+const MAX_WAITING: usize = 64 << 20;
 /// A peer that takes nothing for so long is given up.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -172,12 +176,18 @@ impl Live {
                 Some(outbox) => outbox.bytes(),
                 None => self.connection.output(),
             };
-            if bytes.is_empty() {
-                self.progress = now;
-                break;
-            }
             if budget == 0 {
                 break;
+            }
+            if bytes.is_empty() {
+                self.progress = now;
+                let outbox = self.id.and_then(|id| agent.outbox(id));
+                if !outbox.is_some_and(|o| o.is_dumping()) {
+                    break;
+                }
+                // A step of a dump that found nothing.
+                budget = budget.saturating_sub(DUMP_STEP);
+                continue;
             }
             match self.stream.write(bytes) {
                 Ok(n) => {
@@ -201,6 +211,10 @@ impl Live {
             // Messages may wait in the connection; and it was not read from meanwhile.
             self.readable = true;
             self.connection.excuse(now);
+        }
+        let outbox = self.id.and_then(|id| agent.outbox(id));
+        if outbox.is_some_and(|o| o.waiting() > MAX_WAITING) {
+            return Err(Close::Overrun(MAX_WAITING));
         }
         match self.stream.flush() {
             Err(e) if e.kind() != ErrorKind::WouldBlock => Err(io(e)),

@@ -157,6 +157,8 @@ impl Channels {
                 member.live.set_probe(probe);
             }
         }
+        // Listeners are there when this returns.
+        self.tick(agent, now);
     }
 
     fn add(&mut self, target: Target, kind: ConnKind, now: Instant) {
