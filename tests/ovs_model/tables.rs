@@ -1,0 +1,506 @@
+//! Random tables. Priorities are unique within a table, so that one answer is right; matches and
+//! actions keep OpenFlow's prerequisites, so that a switch has no reason to refuse them.
+
+use crate::case::{Bucket, Case, Flow, Group};
+use crate::rng::Rng;
+use crate::values::{
+    IPV4, L4_PORTS, LABELS, TTLS, VETHS, VIDS, inner_mac, ipv4_text, ipv6, ipv6_text, mac, mac_text,
+};
+
+const TABLES: u8 = 5;
+
+/// What is known of a packet where an action stands: by the flow's match, and by the actions before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Any,
+    Arp,
+    /// IPv4 or IPv6 (true), and the transport protocol if it is known.
+    Ip(bool, Option<Transport>),
+    Mpls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Tcp,
+    Udp,
+    Sctp,
+    Icmp,
+    /// Neighbour solicitation and advertisement (true).
+    Neighbour(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    kind: Kind,
+    /// A VLAN tag is known to be there, or known not to be; `None`: who knows.
+    tagged: Option<bool>,
+    /// Tags that are known to be there; Open vSwitch refuses a flow that pushes a third.
+    tags: usize,
+}
+
+/// A case's tables, without packets yet.
+pub(crate) fn tables(r: &mut Rng) -> Case {
+    let learns = r.chance(30);
+    // Open vSwitch 3.1 aborts where it recirculates (for pop_mpls, or a select group) with an action
+    // set that is longer than what is left to do (ofproto-dpif-rid.c:235): a case has the one or the
+    // other.
+    let sets = r.chance(50);
+    let mut case = Case { learns, ..Case::default() };
+    for id in 1..=r.below(5) as u32 {
+        case.groups.push(group(r, id, sets));
+    }
+    // a group calls those before it only: a chain, and no loop
+    let groups = case.groups.len();
+    for table in 0..TABLES {
+        let flows = 2 + r.below(if table == 0 { 12 } else { 8 });
+        for n in 0..flows {
+            let last = n == 0 && r.chance(80);
+            let priority = if last { 0 } else { n as u16 * 10 };
+            case.flows.push(flow(r, table, priority, last, groups, (learns, sets)));
+        }
+    }
+    case
+}
+
+fn group(r: &mut Rng, id: u32, sets: bool) -> Group {
+    let kind = r.pick(&["all", "all", if sets { "all" } else { "select" }, "indirect", "ff"]);
+    let buckets = match kind {
+        "all" => r.below(4),
+        "ff" => 1 + r.below(3),
+        // of several the switch may choose as it likes
+        _ => 1,
+    };
+    let buckets = (0..buckets)
+        .map(|_| {
+            let mut known = Known { kind: Kind::Any, tagged: None, tags: 0 };
+            let mut actions = action_set(r, &mut known, id as usize - 1, false);
+            if actions.is_empty() {
+                actions.push(format!("output:{}", 1 + r.below(VETHS)));
+            }
+            Bucket { watch_port: (kind == "ff").then(|| 1 + r.below(VETHS)), actions }
+        })
+        .collect();
+    Group { id, kind, buckets }
+}
+
+fn flow(
+    r: &mut Rng,
+    table: u8,
+    priority: u16,
+    all: bool,
+    groups: usize,
+    (learns, sets): (bool, bool),
+) -> Flow {
+    let mut known = Known { kind: Kind::Any, tagged: None, tags: 0 };
+    let mut flow = Flow { table, priority, ..Flow::default() };
+    if !all {
+        flow.matches = matches(r, &mut known, table);
+    }
+    for _ in 0..r.pick(&[0, 1, 1, 2, 3, 5]) {
+        flow.apply.push(action(r, &mut known, table, groups, (learns, sets)));
+    }
+    flow.clear = r.chance(8);
+    if sets && r.chance(40) {
+        flow.write = action_set(r, &mut known, groups, true);
+    }
+    if r.chance(15) {
+        flow.metadata = Some(masked(r, 8));
+    }
+    if table + 1 < TABLES && r.chance(if table == 0 { 60 } else { 40 }) {
+        flow.goto = Some(table + 1 + r.below(usize::from(TABLES - table - 1)) as u8);
+    }
+    flow
+}
+
+/// A number of `bits` bits, often with a mask.
+fn masked(r: &mut Rng, bits: u32) -> String {
+    let all = (1_u64 << bits) - 1;
+    let mask = if r.chance(50) { all } else { 1 + r.bits() % all };
+    let value = r.bits() & mask;
+    if mask == all { format!("{value:#x}") } else { format!("{value:#x}/{mask:#x}") }
+}
+
+fn masked_mac(r: &mut Rng, address: [u8; 6]) -> String {
+    let mask = match r.below(6) {
+        0 => [1, 0, 0, 0, 0, 0],
+        1 => [0, 0, 0, 0, 0, 3],
+        2 => [0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
+        _ => return mac_text(address),
+    };
+    let mut value = address;
+    value.iter_mut().zip(mask).for_each(|(v, m)| *v &= m);
+    format!("{}/{}", mac_text(value), mac_text(mask))
+}
+
+fn masked_ipv4(r: &mut Rng) -> String {
+    let a = r.pick(&IPV4);
+    let mask = match r.below(5) {
+        0 => [255, 255, 255, 0],
+        1 => [255, 0, 0, 0],
+        // not a prefix
+        2 => [0, 0, 255, 1],
+        _ => return ipv4_text(a),
+    };
+    let value = std::array::from_fn(|i| a[i] & mask[i]);
+    format!("{}/{}", ipv4_text(value), ipv4_text(mask))
+}
+
+fn masked_ipv6(r: &mut Rng) -> String {
+    let a = ipv6(r);
+    let bits = match r.below(4) {
+        0 => 32,
+        1 => 16,
+        _ => return ipv6_text(a),
+    };
+    let mut value = [0; 16];
+    value[..bits / 8].copy_from_slice(&a[..bits / 8]);
+    format!("{}/{bits}", ipv6_text(value))
+}
+
+fn masked_port(r: &mut Rng) -> String {
+    let port = r.pick(&L4_PORTS);
+    match r.below(4) {
+        0 => format!("{:#x}/0xfff0", port & 0xfff0),
+        1 => format!("{:#x}/1", port & 1),
+        _ => port.to_string(),
+    }
+}
+
+fn matches(r: &mut Rng, known: &mut Known, table: u8) -> Vec<String> {
+    let mut m = Vec::new();
+    if r.chance(25) {
+        m.push(format!("in_port={}", r.pick(&["1", "2", "3", "4", "LOCAL"])));
+    }
+    if r.chance(15) {
+        let a = mac(r);
+        m.push(format!("dl_src={}", masked_mac(r, a)));
+    }
+    if r.chance(15) {
+        let a = mac(r);
+        m.push(format!("dl_dst={}", masked_mac(r, a)));
+    }
+    vlan(r, known, &mut m);
+    network(r, known, &mut m);
+    if table > 0 && r.chance(15) {
+        m.push(format!("metadata={}", masked(r, 8)));
+    }
+    if table > 0 && r.chance(15) {
+        let n = r.below(3);
+        m.push(format!("reg{n}={}", masked(r, 16)));
+    }
+    if table > 0 && r.chance(5) {
+        m.push(format!("tun_id={}", masked(r, 8)));
+    }
+    m
+}
+
+fn vlan(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
+    match r.below(16) {
+        0 => {
+            known.tagged = Some(false);
+            m.push("vlan_tci=0".into());
+        }
+        1 | 2 => {
+            (known.tagged, known.tags) = (Some(true), 1);
+            m.push(format!("dl_vlan={}", r.pick(&VIDS)));
+        }
+        3 => {
+            (known.tagged, known.tags) = (Some(true), 1);
+            m.push("vlan_tci=0x1000/0x1000".into());
+        }
+        4 => {
+            (known.tagged, known.tags) = (Some(true), 1);
+            m.push(format!("vlan_vid={:#x}/0x1001", 0x1000 | r.below(2)));
+        }
+        _ => return,
+    }
+    if known.tagged == Some(true) && !m.iter().any(|w| w.starts_with("vlan_tci")) && r.chance(30) {
+        m.push(format!("dl_vlan_pcp={}", r.below(8)));
+    }
+}
+
+/// A match in so many of 100 cases.
+fn maybe(r: &mut Rng, m: &mut Vec<String>, percent: usize, text: impl FnOnce(&mut Rng) -> String) {
+    if r.chance(percent) {
+        let word = text(r);
+        m.push(word);
+    }
+}
+
+fn network(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
+    use Kind::{Any, Arp, Ip, Mpls};
+    use Transport::{Icmp, Neighbour, Sctp, Tcp, Udp};
+    let six = r.chance(40);
+    let (kind, word) = match r.below(24) {
+        0..=7 => (Any, String::new()),
+        8 | 9 => (Arp, "arp".into()),
+        10..=12 => (Ip(six, None), if six { "ipv6" } else { "ip" }.into()),
+        13..=15 => (Ip(six, Some(Tcp)), if six { "tcp6" } else { "tcp" }.into()),
+        16..=18 => (Ip(six, Some(Udp)), if six { "udp6" } else { "udp" }.into()),
+        19 => (Ip(six, Some(Sctp)), if six { "sctp6" } else { "sctp" }.into()),
+        20 => (Ip(six, Some(Icmp)), if six { "icmp6" } else { "icmp" }.into()),
+        21 if six => {
+            let advertisement = r.chance(50);
+            let kind = 135 + u8::from(advertisement);
+            (
+                Ip(true, Some(Neighbour(advertisement))),
+                format!("icmp6,icmpv6_type={kind},icmpv6_code=0"),
+            )
+        }
+        21 => (Any, format!("dl_type={:#06x}", r.pick(&[0x88cc, 0x8870, 0x05ff]))),
+        _ => (Mpls, if r.chance(80) { "mpls" } else { "mplsm" }.into()),
+    };
+    known.kind = kind;
+    if !word.is_empty() {
+        m.push(word);
+    }
+
+    match kind {
+        Any => {}
+        Arp => {
+            maybe(r, m, 30, |r| format!("arp_op={}", r.below(3)));
+            maybe(r, m, 30, |r| format!("arp_spa={}", masked_ipv4(r)));
+            maybe(r, m, 30, |r| format!("arp_tpa={}", masked_ipv4(r)));
+            maybe(r, m, 20, |r| {
+                let a = inner_mac(r);
+                format!("arp_sha={}", masked_mac(r, a))
+            });
+            maybe(r, m, 20, |r| format!("arp_tha={}", mac_text(inner_mac(r))));
+        }
+        Ip(six, transport) => {
+            if six {
+                maybe(r, m, 25, |r| format!("ipv6_src={}", masked_ipv6(r)));
+                maybe(r, m, 25, |r| format!("ipv6_dst={}", masked_ipv6(r)));
+                maybe(r, m, 15, |r| format!("ipv6_label={}", r.pick(&["0", "1", "0x1/0x1"])));
+            } else {
+                maybe(r, m, 25, |r| format!("nw_src={}", masked_ipv4(r)));
+                maybe(r, m, 25, |r| format!("nw_dst={}", masked_ipv4(r)));
+            }
+            maybe(r, m, 10, |r| format!("ip_dscp={}", r.below(64)));
+            maybe(r, m, 10, |r| format!("nw_ecn={}", r.below(4)));
+            maybe(r, m, 10, |r| format!("nw_ttl={}", r.pick(&TTLS)));
+            let fragment = r.pick(&["no", "yes", "first", "later", "not_later"]);
+            if r.chance(10) {
+                m.push(format!("ip_frag={fragment}"));
+                if ["yes", "later"].contains(&fragment) {
+                    // there may be no ports to match or set
+                    known.kind = Ip(six, None);
+                    return;
+                }
+            }
+            match transport {
+                Some(Tcp | Udp | Sctp) => {
+                    maybe(r, m, 35, |r| format!("tp_src={}", masked_port(r)));
+                    maybe(r, m, 35, |r| format!("tp_dst={}", masked_port(r)));
+                }
+                Some(Icmp) => {
+                    let names = if six {
+                        ("icmpv6_type", "icmpv6_code")
+                    } else {
+                        ("icmp_type", "icmp_code")
+                    };
+                    let kinds: &[u8] = if six { &[128, 129, 1] } else { &[0, 3, 8] };
+                    maybe(r, m, 50, |r| format!("{}={}", names.0, r.pick(kinds)));
+                    maybe(r, m, 30, |r| format!("{}={}", names.1, r.below(2)));
+                }
+                Some(Neighbour(advertisement)) => {
+                    maybe(r, m, 40, |r| format!("nd_target={}", masked_ipv6(r)));
+                    let name = if advertisement { "nd_tll" } else { "nd_sll" };
+                    maybe(r, m, 30, |r| format!("{name}={}", mac_text(inner_mac(r))));
+                }
+                None => {}
+            }
+            if transport == Some(Tcp) {
+                maybe(r, m, 15, |r| format!("tcp_flags={:#x}/{:#x}", 2, 2 + r.below(2)));
+            }
+        }
+        Mpls => {
+            maybe(r, m, 40, |r| format!("mpls_label={}", r.pick(&LABELS)));
+            maybe(r, m, 20, |r| format!("mpls_tc={}", r.below(8)));
+            maybe(r, m, 30, |r| format!("mpls_bos={}", r.below(2)));
+        }
+    }
+}
+
+fn group_word(r: &mut Rng, groups: usize) -> Option<String> {
+    (groups > 0).then(|| format!("group:{}", 1 + r.below(groups)))
+}
+
+/// An action of apply_actions; `known` is what holds behind it.
+fn action(
+    r: &mut Rng,
+    known: &mut Known,
+    table: u8,
+    groups: usize,
+    (learns, sets): (bool, bool),
+) -> String {
+    loop {
+        let word = match r.below(28) {
+            0..=6 => Some(format!("output:{}", 1 + r.below(VETHS))),
+            7 => Some("in_port".into()),
+            8 => Some("LOCAL".into()),
+            9 => Some(r.pick(&["flood", "all"]).into()),
+            10 | 11 if learns => Some("normal".into()),
+            12 => group_word(r, groups),
+            13 if table + 1 < TABLES => {
+                let to = table + 1 + r.below(usize::from(TABLES - table - 1)) as u8;
+                Some(if r.chance(80) {
+                    format!("resubmit(,{to})")
+                } else {
+                    format!("resubmit({},{to})", 1 + r.below(VETHS))
+                })
+            }
+            14 => Some(register(r, known)),
+            15 | 16 => push_or_pop(r, known, !sets),
+            17..=26 => set_field(r, known),
+            27 => dec_ttl(known),
+            _ => None,
+        };
+        if let Some(word) = word {
+            return word;
+        }
+    }
+}
+
+/// Actions of write_actions or of a bucket.
+fn action_set(r: &mut Rng, known: &mut Known, groups: usize, write: bool) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for _ in 0..r.pick(&[1, 1, 2, 3]) {
+        let word = match r.below(12) {
+            0..=2 => set_field(r, known),
+            3 => dec_ttl(known),
+            4 => push_or_pop(r, known, write),
+            _ => None,
+        };
+        out.extend(word);
+    }
+    if r.chance(90) {
+        let port = r.pick(&["1", "2", "3", "4", "LOCAL", "in_port"]);
+        let to = if port.len() == 1 { format!("output:{port}") } else { port.into() };
+        out.push(if r.chance(20) { group_word(r, groups).unwrap_or(to) } else { to });
+    }
+    out
+}
+
+fn register(r: &mut Rng, known: &Known) -> String {
+    let n = r.below(3);
+    match r.below(6) {
+        0 => format!("load:{:#x}->NXM_NX_REG{n}[0..7]", r.below(256)),
+        1 => format!("load:{:#x}->NXM_NX_REG{n}[]", r.bits() as u16),
+        2 => format!("move:NXM_OF_IN_PORT[]->NXM_NX_REG{n}[0..15]"),
+        3 => format!("move:NXM_NX_REG{n}[0..7]->NXM_NX_TUN_ID[0..7]"),
+        4 => format!("set_field:{}->metadata", masked(r, 8)),
+        _ => match known.kind {
+            Kind::Ip(false, _) => r
+                .pick(&[
+                    "move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[]",
+                    "move:NXM_NX_REG0[0..7]->NXM_OF_IP_SRC[8..15]",
+                    "move:NXM_OF_IP_DST[0..7]->NXM_NX_REG1[8..15]",
+                ])
+                .into(),
+            _ => format!("move:NXM_OF_ETH_TYPE[]->NXM_NX_REG{n}[0..15]"),
+        },
+    }
+}
+
+fn push_or_pop(r: &mut Rng, known: &mut Known, pop: bool) -> Option<String> {
+    match r.below(4) {
+        0 if known.tags < 2 => {
+            known.tagged = Some(true);
+            known.tags += 1;
+            Some(format!("push_vlan:{}", r.pick(&["0x8100", "0x88a8"])))
+        }
+        1 if known.tagged == Some(true) => {
+            known.tagged = None;
+            known.tags -= 1;
+            Some("pop_vlan".into())
+        }
+        2 => {
+            known.kind = Kind::Mpls;
+            Some("push_mpls:0x8847".into())
+        }
+        3 if pop && known.kind == Kind::Mpls => {
+            let (ethertype, kind) = r.pick(&[
+                ("0x0800", Kind::Ip(false, None)),
+                ("0x86dd", Kind::Ip(true, None)),
+                ("0x8847", Kind::Mpls),
+                ("0x0806", Kind::Arp),
+            ]);
+            known.kind = kind;
+            Some(format!("pop_mpls:{ethertype}"))
+        }
+        _ => None,
+    }
+}
+
+fn dec_ttl(known: &Known) -> Option<String> {
+    match known.kind {
+        Kind::Ip(..) => Some("dec_ttl".into()),
+        Kind::Mpls => Some("dec_mpls_ttl".into()),
+        _ => None,
+    }
+}
+
+fn set_field(r: &mut Rng, known: &mut Known) -> Option<String> {
+    use Transport::{Icmp, Neighbour, Sctp, Tcp, Udp};
+    let ports = |r: &mut Rng, name: &str| {
+        format!("set_field:{}->{name}_{}", r.pick(&L4_PORTS), r.pick(&["src", "dst"]))
+    };
+    Some(match (r.below(8), known.kind) {
+        (0, _) => {
+            format!("set_field:{}->eth_src", mac_text([2, 0, 0xa5, 0x5a, 0, r.below(8) as u8]))
+        }
+        (1, _) => {
+            let a = mac(r);
+            format!("set_field:{}->eth_dst", mac_text(a))
+        }
+        (2, _) if known.tagged == Some(true) => {
+            format!("set_field:{}->vlan_vid", 0x1000 | r.pick(&VIDS))
+        }
+        (3, _) if known.tagged == Some(true) => format!("set_field:{}->vlan_pcp", r.below(8)),
+        (2, Kind::Any) => {
+            (known.tagged, known.tags) = (Some(true), known.tags.max(1));
+            format!("mod_vlan_vid:{}", r.pick(&VIDS))
+        }
+        (_, Kind::Mpls) => match r.below(3) {
+            0 => format!("set_field:{}->mpls_label", r.pick(&LABELS)),
+            1 => format!("set_field:{}->mpls_tc", r.below(8)),
+            _ => format!("set_mpls_ttl({})", r.pick(&TTLS)),
+        },
+        (4.., Kind::Arp) => match r.below(5) {
+            0 => format!("set_field:{}->arp_op", r.below(3)),
+            1 => format!("set_field:{}->arp_spa", ipv4_text(r.pick(&IPV4))),
+            2 => format!("set_field:{}->arp_tpa", ipv4_text(r.pick(&IPV4))),
+            3 => format!("set_field:{}->arp_sha", mac_text(inner_mac(r))),
+            _ => format!("set_field:{}->arp_tha", mac_text(inner_mac(r))),
+        },
+        (4 | 5, Kind::Ip(false, _)) => match r.below(5) {
+            0 => format!("set_field:{}->ip_src", ipv4_text(r.pick(&IPV4))),
+            1 => format!("set_field:{}->ip_dst", ipv4_text(r.pick(&IPV4))),
+            2 => "set_field:10.9.0.0/255.255.0.0->ip_dst".into(),
+            3 => format!("set_field:{}->ip_dscp", r.below(64)),
+            _ => format!("mod_nw_ttl:{}", r.pick(&TTLS)),
+        },
+        (4 | 5, Kind::Ip(true, _)) => match r.below(5) {
+            0 => format!("set_field:{}->ipv6_src", ipv6_text(ipv6(r))),
+            1 => format!("set_field:{}->ipv6_dst", ipv6_text(ipv6(r))),
+            2 => format!("set_field:{}->ipv6_label", r.pick(&["0", "1", "0xfffff"])),
+            3 => format!("set_field:{}->ip_ecn", r.below(4)),
+            _ => format!("mod_nw_ttl:{}", r.pick(&TTLS)),
+        },
+        (6 | 7, Kind::Ip(_, Some(Tcp))) => ports(r, "tcp"),
+        (6 | 7, Kind::Ip(_, Some(Udp))) => ports(r, "udp"),
+        (6 | 7, Kind::Ip(_, Some(Sctp))) => ports(r, "sctp"),
+        (6 | 7, Kind::Ip(six, Some(Icmp))) => {
+            let version = if six { "icmpv6" } else { "icmp" };
+            // a type that has another header behind it would be another packet
+            format!("set_field:{}->{version}_code", r.below(4))
+        }
+        (6 | 7, Kind::Ip(_, Some(Neighbour(advertisement)))) => match r.below(2) {
+            0 => format!("set_field:{}->nd_target", ipv6_text(ipv6(r))),
+            _ if advertisement => format!("set_field:{}->nd_tll", mac_text(inner_mac(r))),
+            _ => format!("set_field:{}->nd_sll", mac_text(inner_mac(r))),
+        },
+        _ => return None,
+    })
+}
