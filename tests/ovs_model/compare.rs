@@ -2,7 +2,7 @@
 //! difference small.
 
 use crate::case::Case;
-use crate::lab::{PROBE_FLOW, PROBE_TYPE, Side};
+use crate::lab::{PROBE_FLOW, PROBE_TYPE, Program, Side};
 use crate::packets::Shot;
 use crate::values::{LOCAL, SALT, salt_bytes, salt_text};
 use std::fmt::Write;
@@ -31,13 +31,17 @@ pub(crate) struct Lab {
     pub(crate) theirs: Side,
     /// Changes the flows that ours gets: a planted fault, by which the test is tested.
     pub(crate) plant: fn(&str) -> String,
+    /// Frames that left Open vSwitch.
+    pub(crate) left: usize,
     runs: u16,
     probes: u64,
 }
 
 impl Lab {
-    pub(crate) fn new(ours: Side, theirs: Side, plant: fn(&str) -> String) -> Self {
-        Self { ours, theirs, plant, runs: 0, probes: 0 }
+    pub(crate) fn new(subject: Program, plant: fn(&str) -> String) -> Result<Self, String> {
+        let ours = Side::new("ours", subject)?;
+        let theirs = Side::new("Open vSwitch", Program::OpenVswitch)?;
+        Ok(Self { ours, theirs, plant, left: 0, runs: 0, probes: 0 })
     }
 
     /// Runs a case; `burst` frames at a time. An error is a failure of the test itself, or a case
@@ -55,6 +59,7 @@ impl Lab {
             let same = case.shots[from..].iter().take_while(|s| s.port == port).count();
             let to = from + same.min(if case.learns { 1 } else { burst });
             let (mut ours, mut theirs) = self.exchange(&case.shots[from..to], salt)?;
+            self.left += theirs.len();
             if ours != theirs {
                 // a frame may be late on a busy machine; what is only late comes now
                 std::thread::sleep(Duration::from_millis(50));
@@ -79,6 +84,7 @@ impl Lab {
             let theirs = self.theirs.install(&groups, &flows);
             (ours.join().expect("no panic"), theirs)
         });
+        self.theirs.alive()?;
         self.ours.alive()?;
         match (ours, theirs) {
             (Ok(()), Ok(())) => {}

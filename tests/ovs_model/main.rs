@@ -16,7 +16,7 @@ mod tables;
 mod values;
 
 use compare::{Difference, Lab, burst, report};
-use lab::{Program, Side};
+use lab::Program;
 use rng::Rng;
 use std::time::Instant;
 use values::LOCAL;
@@ -51,49 +51,59 @@ fn case(seed: u64) -> case::Case {
 #[derive(Default)]
 struct Found {
     packets: usize,
+    left: usize,
     meant: Vec<&'static str>,
     reports: Vec<String>,
     once: usize,
+    aborts: usize,
 }
 
 /// Cases from `seed` on, until `packets` were sent or enough was found.
-fn search(lab: &mut Lab, seed: u64, packets: usize) -> Found {
-    let names = (lab.ours.name, lab.theirs.name);
+fn search(subject: Program, seed: u64, packets: usize) -> Found {
     let mut found = Found::default();
-    let mut n = 0;
+    let mut this = seed;
     while found.packets < packets && found.reports.len() < SHOWN {
-        let this = seed.wrapping_add(n);
-        n += 1;
-        let mut case = case(this);
-        found.packets += case.shots.len();
-        // what is known is taken out of the case, and the rest of it goes on
-        loop {
-            let difference = match lab.run(&case, burst()) {
-                Ok(None) => break,
-                Ok(Some(difference)) => difference,
-                Err(error) => {
-                    panic!("seed {this}: {error}\n{}{}", case.groups_text(), case.flows_text())
-                }
-            };
-            let Some((small, shown)) = lab.shrink(&case, &difference) else {
-                println!("seed {this}: a difference did not come again");
-                found.once += 1;
-                break;
-            };
-            if let Some(known) = known::reason(&small, &shown) {
-                found.meant.push(known);
-                if let (Difference::Output { .. }, Some(last)) = (&shown, small.shots.last()) {
-                    let frame = last.frame.clone();
-                    case.shots.retain(|s| s.frame != frame);
-                    continue;
-                }
+        let mut lab = Lab::new(subject, str::to_owned).expect("both switches start");
+        while found.packets < packets && found.reports.len() < SHOWN {
+            let result = one(&mut lab, this, &mut found);
+            this = this.wrapping_add(1);
+            if let Err(error) = result {
+                // Open vSwitch 3.1 has assertions that a random table now and then makes fail
+                assert!(lab.theirs.alive().is_err(), "seed {}: {error}", this.wrapping_sub(1));
+                println!("{error}");
+                found.aborts += 1;
                 break;
             }
-            found.reports.push(format!("seed {this}:\n{}", report(&small, &shown, names)));
-            break;
         }
+        found.left += lab.left;
     }
     found
+}
+
+/// One case. What is known is taken out of it, and the rest of it goes on.
+fn one(lab: &mut Lab, seed: u64, found: &mut Found) -> Result<(), String> {
+    let mut case = case(seed);
+    found.packets += case.shots.len();
+    loop {
+        let error = |e| format!("{e}\n{}{}", case.groups_text(), case.flows_text());
+        let Some(difference) = lab.run(&case, burst()).map_err(error)? else { return Ok(()) };
+        let Some((small, shown)) = lab.shrink(&case, &difference) else {
+            println!("seed {seed}: a difference did not come again");
+            found.once += 1;
+            return Ok(());
+        };
+        let Some(known) = known::reason(&small, &shown) else {
+            let names = (lab.ours.name, lab.theirs.name);
+            found.reports.push(format!("seed {seed}:\n{}", report(&small, &shown, names)));
+            return Ok(());
+        };
+        found.meant.push(known);
+        let (Difference::Output { .. }, Some(last)) = (&shown, small.shots.last()) else {
+            return Ok(());
+        };
+        let frame = last.frame.clone();
+        case.shots.retain(|s| s.frame != frame);
+    }
 }
 
 #[test]
@@ -111,10 +121,13 @@ fn what_leaves_is_what_open_vswitch_lets_leave() {
     let packets = number("VXS_MODEL_PACKETS").unwrap_or(12_000) as usize;
     println!("VXS_MODEL_SEED={seed}");
     let begin = Instant::now();
-    let ours = Side::new("ours", subject).expect("the switch under test");
-    let theirs = Side::new("Open vSwitch", Program::OpenVswitch).expect("Open vSwitch");
-    let found = search(&mut Lab::new(ours, theirs, str::to_owned), seed, packets);
-    println!("{} packets in {:.0} s", found.packets, begin.elapsed().as_secs_f32());
+    let found = search(subject, seed, packets);
+    println!(
+        "{} packets in {:.0} s, {} left the ports",
+        found.packets,
+        begin.elapsed().as_secs_f32(),
+        found.left
+    );
     let mut meant = found.meant;
     meant.sort_unstable();
     for group in meant.chunk_by(|a, b| a == b) {
@@ -126,6 +139,8 @@ fn what_leaves_is_what_open_vswitch_lets_leave() {
     assert!(found.reports.is_empty(), "{} differences", found.reports.len());
     // a busy machine may lose a frame now and then, a switch that works may not
     assert!(found.once <= 3, "{} differences that did not come again", found.once);
+    assert!(found.left > found.packets / 2, "the tables let too little pass: {}", found.left);
+    assert!(found.aborts <= 5, "Open vSwitch aborted {} times", found.aborts);
 }
 
 /// A fault is found, and its report is short.
@@ -135,15 +150,13 @@ fn a_planted_fault_is_found_and_made_small() {
         println!("skipped: the model test's own test: {reason}");
         return;
     }
-    let ours = Side::new("faulty", Program::OpenVswitch).expect("Open vSwitch");
-    let theirs = Side::new("Open vSwitch", Program::OpenVswitch).expect("Open vSwitch");
     let fault = |flows: &str| flows.replace("push_vlan:0x8100", "push_vlan:0x88a8");
-    let mut lab = Lab::new(ours, theirs, fault);
+    let mut lab = Lab::new(Program::OpenVswitch, fault).expect("Open vSwitch starts");
     for seed in 1..100 {
         let case = case(seed);
         let Some(difference) = lab.run(&case, burst()).expect("it runs") else { continue };
         let (small, shown) = lab.shrink(&case, &difference).expect("it comes again");
-        let text = report(&small, &shown, ("faulty", "Open vSwitch"));
+        let text = report(&small, &shown, ("the faulty one", "Open vSwitch"));
         println!("seed {seed}:\n{text}");
         assert!(matches!(shown, Difference::Output { .. }), "{text}");
         assert_eq!(small.shots.len(), 1, "{text}");

@@ -166,7 +166,7 @@ fn transport(r: &mut Rng, six: bool) -> (u8, Vec<u8>) {
             let options = if r.chance(20) { 12 } else { 0 };
             let mut b = ports;
             b.extend(r.bytes(8));
-            b.extend([((20 + options) / 4 << 4) as u8, r.byte(), 0x10, 0, 0, 0, 0, 0]);
+            b.extend([((20 + options) / 4 * 16) as u8, r.byte(), 0x10, 0, 0, 0, 0, 0]);
             b.extend(std::iter::repeat_n(1, options));
             b.extend(payload);
             (6, b)

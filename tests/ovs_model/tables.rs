@@ -403,12 +403,17 @@ fn register(r: &mut Rng, known: &Known) -> String {
     }
 }
 
+/// A push sets the new header's fields too: what they are by default differs, and is meant to. Open
+/// vSwitch gives a second VLAN tag the number 0, MPLS before IPv6 the label 2 and before ARP the TTL
+/// 64, where OpenFlow 1.3.5 (5.12.1) copies what the packet had, or takes 0.
 fn push_or_pop(r: &mut Rng, known: &mut Known, pop: bool) -> Option<String> {
     match r.below(4) {
         0 if known.tags < 2 => {
             known.tagged = Some(true);
             known.tags += 1;
-            Some(format!("push_vlan:{}", r.pick(&["0x8100", "0x88a8"])))
+            let (tpid, vid) = (r.pick(&["0x8100", "0x88a8"]), 0x1000 | r.pick(&VIDS));
+            let pcp = r.below(8);
+            Some(format!("push_vlan:{tpid},set_field:{vid}->vlan_vid,set_field:{pcp}->vlan_pcp"))
         }
         1 if known.tagged == Some(true) => {
             known.tagged = None;
@@ -417,7 +422,9 @@ fn push_or_pop(r: &mut Rng, known: &mut Known, pop: bool) -> Option<String> {
         }
         2 => {
             known.kind = Kind::Mpls;
-            Some("push_mpls:0x8847".into())
+            let (label, tc, ttl) = (r.pick(&LABELS), r.below(8), r.pick(&TTLS));
+            let set = format!("set_field:{label}->mpls_label,set_field:{tc}->mpls_tc");
+            Some(format!("push_mpls:0x8847,{set},set_mpls_ttl({ttl})"))
         }
         3 if pop && known.kind == Kind::Mpls => {
             let (ethertype, kind) = r.pick(&[
