@@ -6,7 +6,7 @@ use host::{Host, kill};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 const CONFIG: &str = r#"

@@ -23,8 +23,13 @@ pub fn flow_mod(error: &FlowModError) -> WireError {
         FlowModError::BadOutPort(_) => (kind::BAD_ACTION, bad_action::BAD_OUT_PORT),
         FlowModError::NotSettable(_) => (kind::BAD_ACTION, bad_action::BAD_SET_TYPE),
         FlowModError::BadSetValue(_) => (kind::BAD_ACTION, bad_action::BAD_SET_ARGUMENT),
-        FlowModError::Inconsistent { .. } => (kind::BAD_ACTION, bad_action::MATCH_INCONSISTENT),
-        FlowModError::BadTpid(_) => (kind::BAD_ACTION, bad_action::BAD_ARGUMENT),
+        FlowModError::Inconsistent { .. } | FlowModError::InconsistentAction { .. } => {
+            (kind::BAD_ACTION, bad_action::MATCH_INCONSISTENT)
+        }
+        FlowModError::BadTpid(_)
+        | FlowModError::BadMplsType(_)
+        | FlowModError::BadPbbType(_)
+        | FlowModError::BadBits { .. } => (kind::BAD_ACTION, bad_action::BAD_ARGUMENT),
     };
     WireError::new(kind, code)
 }
