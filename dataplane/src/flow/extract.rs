@@ -33,9 +33,8 @@ impl Layout {
     }
 
     /// The layout of a frame whose key nobody needs.
-    #[inline(never)]
     pub(crate) fn of(frame: &[u8]) -> Self {
-        extract(frame, &mut FlowKey::default())
+        extract_rare(frame, &mut FlowKey::default())
     }
 
     /// Finds network and transport header anew, after an edit of what is behind the VLAN tags.
@@ -78,6 +77,12 @@ pub fn extract(frame: &[u8], key: &mut FlowKey) -> Layout {
     }
     network(frame, l3, ethertype, key, &mut layout);
     layout
+}
+
+/// [`extract`] where few packets pass, out of line: so it stays one with the code that all packets take.
+#[inline(never)]
+pub(crate) fn extract_rare(frame: &[u8], key: &mut FlowKey) -> Layout {
+    extract(frame, key)
 }
 
 /// Reads what is behind the Ethernet header and its tags, at `l3`.

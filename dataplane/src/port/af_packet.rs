@@ -23,6 +23,7 @@ use super::attach::AttachError;
 use super::guard::Guard;
 use super::{Receive, Transmit, TxItem, TxReport};
 use crate::drop::DropReason;
+use crate::offload::{self, Scratch};
 use crate::packet::Packet;
 use crate::state::PortId;
 use crate::sys::mmsg::{BATCH, SendScratch};
@@ -132,7 +133,11 @@ impl AfPacketPort {
         socket.set_sndbuf(SNDBUF)?;
         // Protocol 0: this socket only sends.
         socket.bind(self.ifindex, 0)?;
-        Ok(Box::new(AfPacketTransmitter { socket, scratch: SendScratch::default() }))
+        Ok(Box::new(AfPacketTransmitter {
+            socket,
+            scratch: SendScratch::default(),
+            segments: Scratch::default(),
+        }))
     }
 
     /// The port's number in the datapath.
@@ -173,16 +178,29 @@ impl Drop for AfPacketPort {
 struct AfPacketTransmitter {
     socket: PacketSocket,
     scratch: SendScratch,
+    /// Segments of a frame that the kernel cannot cut.
+    segments: Scratch,
 }
 
 impl Transmit for AfPacketTransmitter {
     fn send(&mut self, packets: &[Packet], items: &[TxItem], report: &mut TxReport) {
-        for chunk in items.chunks(BATCH) {
-            let packet = |i: usize| &packets[chunk[i].packet as usize];
+        let packet = |item: &TxItem| &packets[item.packet as usize];
+        let mut left = items;
+        while !left.is_empty() {
+            let whole = |item: &&TxItem| !offload::needs_software_segmentation(packet(item));
+            let n = left.iter().take(BATCH).take_while(whole).count();
+            if n == 0 {
+                self.send_cut(packet(&left[0]), report);
+                left = &left[1..];
+                continue;
+            }
+            let (chunk, rest) = left.split_at(n);
+            left = rest;
+            let packet = |i: usize| packet(&chunk[i]);
             let mut stopped = DropReason::TxError;
             let untried = self.scratch.send(
                 self.socket.as_fd(),
-                chunk.len(),
+                n,
                 |i| (vnet_hdr::encode(&packet(i).offload, packet(i).data()), packet(i).data()),
                 |i, result| match result {
                     Ok(()) => {
@@ -200,6 +218,48 @@ impl Transmit for AfPacketTransmitter {
             );
             if untried > 0 {
                 report.drop(stopped, untried as u64);
+            }
+        }
+    }
+}
+
+impl AfPacketTransmitter {
+    /// Sends a frame in segments made here. It counts as one, and as dropped if a segment is.
+    fn send_cut(&mut self, packet: &Packet, report: &mut TxReport) {
+        self.segments.clear();
+        let Some(cut) = packet
+            .offload
+            .gso
+            .and_then(|gso| offload::segment(packet.data(), &gso, &[], &mut self.segments).ok())
+        else {
+            return report.drop(DropReason::TxError, 1);
+        };
+        let frames = self.segments.bytes();
+        let frame = |i: usize| &frames[i * cut.len..frames.len().min((i + 1) * cut.len)];
+        let mut failed = None;
+        for first in (0..cut.count).step_by(BATCH) {
+            let untried = self.scratch.send(
+                self.socket.as_fd(),
+                cut.count - first,
+                |i| ([0; vnet_hdr::LEN], frame(first + i)),
+                |_, result| match result {
+                    Ok(()) => true,
+                    Err(e) => {
+                        let (reason, go_on) = reason(&e);
+                        failed = failed.or(Some(reason));
+                        go_on
+                    }
+                },
+            );
+            if untried > 0 {
+                break;
+            }
+        }
+        match failed {
+            Some(reason) => report.drop(reason, 1),
+            None => {
+                report.packets += 1;
+                report.bytes += packet.len() as u64;
             }
         }
     }

@@ -7,6 +7,7 @@
 use super::attach::AttachError;
 use super::{Receive, Received, RxBatch, Transmit, TxItem, TxReport};
 use crate::drop::DropReason;
+use crate::offload::{self, Scratch};
 use crate::packet::{HEADROOM, MAX_FRAME, Packet, Pool, SMALL_BUF};
 use crate::state::PortId;
 use crate::sys::mmsg::{read_frame, write_frame};
@@ -81,7 +82,7 @@ impl TapPort {
 
     /// A sending half; every worker takes its own.
     pub fn transmitter(&self) -> io::Result<Box<dyn Transmit>> {
-        Ok(Box::new(TapTransmitter { fd: self.fd.try_clone()? }))
+        Ok(Box::new(TapTransmitter { fd: self.fd.try_clone()?, segments: Scratch::default() }))
     }
 
     /// The port's number in the datapath.
@@ -159,21 +160,44 @@ impl Receive for TapReceiver {
 #[derive(Debug)]
 struct TapTransmitter {
     fd: TapFd,
+    /// Segments of a frame that the kernel cannot cut.
+    segments: Scratch,
 }
 
 impl Transmit for TapTransmitter {
     fn send(&mut self, packets: &[Packet], items: &[TxItem], report: &mut TxReport) {
         for item in items {
             let packet = &packets[item.packet as usize];
-            let hdr = vnet_hdr::encode(&packet.offload, packet.data());
-            match write_frame(self.fd.as_fd(), &hdr, packet.data()) {
+            let sent = if offload::needs_software_segmentation(packet) {
+                self.write_cut(packet)
+            } else {
+                let hdr = vnet_hdr::encode(&packet.offload, packet.data());
+                write_frame(self.fd.as_fd(), &hdr, packet.data()).map_err(|e| reason(&e))
+            };
+            match sent {
                 Ok(()) => {
                     report.packets += 1;
                     report.bytes += packet.len() as u64;
                 }
-                Err(e) => report.drop(reason(&e), 1),
+                Err(reason) => report.drop(reason, 1),
             }
         }
+    }
+}
+
+impl TapTransmitter {
+    /// Writes a frame in segments made here.
+    fn write_cut(&mut self, packet: &Packet) -> Result<(), DropReason> {
+        self.segments.clear();
+        let cut = packet
+            .offload
+            .gso
+            .and_then(|gso| offload::segment(packet.data(), &gso, &[], &mut self.segments).ok())
+            .ok_or(DropReason::TxError)?;
+        for frame in self.segments.bytes().chunks(cut.len) {
+            write_frame(self.fd.as_fd(), &[0; vnet_hdr::LEN], frame).map_err(|e| reason(&e))?;
+        }
+        Ok(())
     }
 }
 

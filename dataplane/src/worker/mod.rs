@@ -24,6 +24,7 @@ use self::sticky::Sticky;
 use crate::action::apply::apply;
 use crate::cache::{self, Cache};
 use crate::drop::DropReason;
+use crate::flow::extract::extract_rare;
 use crate::flow::{self, FlowKey, Layout};
 use crate::packet::{Packet, Pool};
 use crate::port::{Receive, Received, RxBatch, TxItem, TxReport};
@@ -74,6 +75,8 @@ struct Worker {
 struct Turn {
     pool: Pool,
     cache: Cache,
+    /// The packet's in hand; only its packet part is ever written.
+    key: FlowKey,
     batch: RxBatch,
     packets: Vec<Packet>,
     origins: Vec<Origin>,
@@ -96,6 +99,7 @@ impl Worker {
         let turn = Turn {
             pool: Pool::default(),
             cache: Cache::default(),
+            key: FlowKey::default(),
             batch: RxBatch::default(),
             packets: Vec::new(),
             origins: Vec::new(),
@@ -289,32 +293,33 @@ impl Turn {
             self.pool.put(packet);
             return;
         }
-        let mut key = FlowKey::default();
-        let layout = flow::extract(packet.data(), &mut key);
+        let key = &mut self.key;
+        key.clear_packet();
+        let layout = flow::extract(packet.data(), key);
         key.in_port.set(port.0);
         if let Some(t) = tunnel {
-            t.write(&mut key);
+            t.write(key);
         }
         let index = self.packets.len() as u32;
         let origin = Origin { port, vlan: key.vlan[0] };
         self.packets.push(packet);
         self.origins.push(origin);
-        let entry = self.cache.lookup(datapath, &key, now);
-        self.treat(entry, &key, index, layout, origin);
+        let entry = self.cache.lookup(datapath, key, now);
+        let hash = flow::hash(key);
+        self.treat(entry, hash, index, layout, origin);
         self.recirculate(datapath, origin, now);
     }
 
-    /// Does what was decided with `packets[index]`.
+    /// Does what was decided with `packets[index]`; `hash` is its flow's.
     fn treat(
         &mut self,
         entry: cache::Handle,
-        key: &FlowKey,
+        hash: u32,
         index: u32,
         layout: Layout,
         origin: Origin,
     ) {
         let bytes = self.packets[index as usize].len() as u64;
-        let hash = flow::hash(key);
         let decision = self.cache.decision(entry);
         let done = apply(
             &decision.steps,
@@ -342,9 +347,9 @@ impl Turn {
             }
             next += 1;
             let mut key = FlowKey::default();
-            let layout = flow::extract(self.packets[index as usize].data(), &mut key);
+            let layout = extract_rare(self.packets[index as usize].data(), &mut key);
             let entry = self.cache.lookup_frozen(datapath, &mut key, &frozen, now);
-            self.treat(entry, &key, index, layout, origin);
+            self.treat(entry, flow::hash(&key), index, layout, origin);
         }
         self.out.recirculated.clear();
     }

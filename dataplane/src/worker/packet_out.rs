@@ -3,6 +3,7 @@
 use super::{Origin, Turn};
 use crate::action::apply::apply;
 use crate::drop::DropReason;
+use crate::flow::extract::extract_rare;
 use crate::flow::{self, FlowKey};
 use crate::state::{BridgeId, Datapath, OfPort, PortId};
 use crate::translate::translate_actions;
@@ -27,7 +28,7 @@ impl Turn {
             return;
         }
         let mut key = FlowKey::default();
-        let layout = flow::extract(packet.data(), &mut key);
+        let layout = extract_rare(packet.data(), &mut key);
         key.in_port.set(ingress(datapath, bridge, in_port).0);
         let bytes = packet.len() as u64;
         let index = self.packets.len() as u32;
