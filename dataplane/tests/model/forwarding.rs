@@ -214,7 +214,10 @@ fn what_the_peer_of_a_patch_changes_does_not_leak_back() {
 #[test]
 fn a_ttl_that_runs_out_ends_the_packet() {
     let mut dp = datapath();
-    add(&mut dp, 0, &rule(&[Action::DecTtl, Action::output(OfPort(2))]));
+    // In the action set, which may be done on packets of any kind.
+    let write = vec![Action::DecTtl, Action::output(OfPort(2))];
+    let instructions = Instructions { write, ..Instructions::default() };
+    add(&mut dp, 0, &FlowMod { instructions, ..FlowMod::default() });
     let mut key = frame(TRUNK, A, B, None);
     for (ttl, drop) in
         [(2, None), (1, Some(DropReason::TtlExpired)), (0, Some(DropReason::TtlExpired))]
