@@ -26,7 +26,7 @@ pub enum Action {
         /// The bits to set.
         mask: u128,
     },
-    /// Decrement TTL or hop limit; a packet whose TTL runs out is dropped.
+    /// Decrement TTL or hop limit; a packet whose TTL runs out ends here, and the controllers get it.
     DecTtl,
     /// Process by a group.
     Group(u32),
@@ -40,7 +40,7 @@ pub enum Action {
     PushPbb(u16),
     /// Remove the outermost PBB header.
     PopPbb,
-    /// Decrement the outermost MPLS TTL; a packet whose TTL runs out is dropped.
+    /// Decrement the outermost MPLS TTL; a packet whose TTL runs out ends here likewise.
     DecMplsTtl,
     /// Copy the TTL from the next-to-outermost header with TTL to the outermost.
     CopyTtlOut,

@@ -2,14 +2,16 @@
 //!
 //! Popping leaves the walk stale: the key does not hold what was behind the header.
 
+use super::set::MPLS_TTL;
 use super::{Lookup, Walk};
 use crate::action::Step;
 use crate::action::mpls::entry_on_push;
 use crate::action::pbb::itag_on_push;
 use crate::flow::key::MPLS_DEPTH;
-use crate::flow::prereq::{ETH_PBB, Prerequisite};
+use crate::flow::prereq::{ETH_MPLS, ETH_PBB, Prerequisite};
 use crate::flow::{FlowKey, Vlan};
-use crate::wire::pbb;
+use crate::wire::{mpls, pbb};
+use zerocopy::network_endian::U32;
 
 impl<L: Lookup> Walk<'_, L> {
     pub(super) fn push_mpls(&mut self, ethertype: u16) {
@@ -28,10 +30,19 @@ impl<L: Lookup> Walk<'_, L> {
     }
 
     pub(super) fn pop_mpls(&mut self, ethertype: u16) {
-        if Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
-            self.steps.push(Step::PopMpls { ethertype });
-            self.stale = true;
+        if !Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
+            return;
         }
+        self.steps.push(Step::PopMpls { ethertype });
+        self.unwildcard_mpls();
+        let [popped, next, last] = self.key.mpls;
+        let is_bottom = |entry: U32| entry.get() & mpls::BOTTOM != 0;
+        // With the bottom in sight, what is left of the stack is known.
+        self.stale = !ETH_MPLS.contains(&ethertype)
+            || is_bottom(popped)
+            || !(is_bottom(next) || is_bottom(last));
+        self.key.eth_type.set(ethertype);
+        self.key.mpls = [next, last, 0.into()];
     }
 
     pub(super) fn push_pbb(&mut self) {
@@ -57,9 +68,21 @@ impl<L: Lookup> Walk<'_, L> {
 
     /// Between a label stack entry and what is below it; what has one TTL only stays as it is.
     pub(super) fn copy_ttl(&mut self, out: bool) {
-        if Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
-            self.steps.push(Step::CopyTtl { out });
-            self.stale = true;
+        if !Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
+            return;
+        }
+        self.steps.push(Step::CopyTtl { out });
+        self.unwildcard_mpls();
+        let [outer, inner, _] = self.key.mpls;
+        let bottom = outer.get() & mpls::BOTTOM != 0;
+        let with_ttl_of = |entry: U32, of: U32| entry.get() & !MPLS_TTL | of.get() & MPLS_TTL;
+        match (out, bottom) {
+            (true, false) => self.key.mpls[0].set(with_ttl_of(outer, inner)),
+            (false, false) => self.key.mpls[1].set(with_ttl_of(inner, outer)),
+            // From an IP header that nobody looked at.
+            (true, true) => self.stale = true,
+            // Nobody looks at the IP header before it is taken apart anew.
+            (false, true) => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::ethernet;
 /// [`VLAN_PRESENT`] in a field's value.
 const PRESENT: u128 = VLAN_PRESENT as u128;
 /// TTL in a label stack entry (RFC 3032 section 2.1).
-const MPLS_TTL: u32 = 0xff;
+pub(super) const MPLS_TTL: u32 = 0xff;
 /// TPID of tags that setting a TCI makes (IEEE 802.1Q).
 const TPID: u16 = 0x8100;
 

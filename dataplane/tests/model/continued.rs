@@ -97,6 +97,38 @@ fn plain_outputs_behind_a_popped_label_need_no_second_look() {
 }
 
 #[test]
+fn labels_below_a_popped_one_are_known_while_the_bottom_is_in_sight() {
+    let mut dp = datapath();
+    let pop = [Action::PopMpls(0x8847), Action::DecMplsTtl, port(2)];
+    add(&mut dp, 0, &on_mpls(apply(&pop)));
+    let (mut key, _) = labelled();
+    for (labels, known) in [(1, false), (2, true), (3, true), (4, false)] {
+        for (i, entry) in key.mpls.iter_mut().enumerate() {
+            let bottom = if i + 1 == labels { 0x100 } else { 0 };
+            entry.set(if i < labels { bottom | 7 } else { 0 });
+        }
+        let decision = translate(&dp, &key, 1);
+        assert_eq!(left(&decision.steps).is_empty(), known, "{labels}");
+    }
+}
+
+#[test]
+fn copied_ttls_are_known_but_for_those_of_ip() {
+    let mut dp = datapath();
+    let (mut key, _) = labelled();
+    let mut run = |key: &FlowKey, copy: Action| {
+        add(&mut dp, 0, &on_mpls(apply(&[copy, Action::DecMplsTtl, port(2)])));
+        translate(&dp, key, 1)
+    };
+    assert_eq!(left(&run(&key, Action::CopyTtlOut).steps).len(), 1);
+    assert!(left(&run(&key, Action::CopyTtlIn).steps).is_empty());
+    key.mpls = [0x4_0009.into(), 0x5_0105.into(), 0.into()];
+    let decision = run(&key, Action::CopyTtlOut);
+    let ttl = Step::Set { field: Field::MplsTtl, value: 4, mask: 255 };
+    assert_eq!(decision.steps[1], ttl);
+}
+
+#[test]
 fn what_is_behind_a_popped_label_decides() {
     let mut dp = datapath();
     let mut m = on_mpls(apply(&[port(4), Action::PopMpls(0x0800)]));
