@@ -221,6 +221,47 @@ fn a_packet_out_goes_where_its_actions_say() {
     assert_eq!((counted(DropReason::SamePort), counted(DropReason::RxTooShort)), (1, 1));
 }
 
+/// What is behind a label is looked at only when the frame has been taken apart anew: the frame that
+/// is queued meanwhile stays as it is, and a packet-out is treated as a frame that comes in.
+#[test]
+fn behind_a_label_the_frame_is_taken_apart_anew() {
+    let mut ip = vec![0x45, 0, 0, 20, 0, 0, 0, 0, 9, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    let checksum = !ip.chunks(2).fold(0u32, |sum, w| {
+        let sum = sum + u32::from(u16::from_be_bytes([w[0], w[1]]));
+        (sum & 0xffff) + (sum >> 16)
+    }) as u16;
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let mut bytes = vec![2; 12];
+    bytes.extend([0x88, 0x47, 0, 1, 0x01, 0x40]);
+    bytes.extend(&ip);
+    bytes.resize(60, 0);
+    let labelled = Packet::copied(&bytes);
+
+    let actions = vec![to(2), Action::PopMpls(0x0800), Action::DecTtl, to(3)];
+    let mut b = Bench::new(1, &[]);
+    let mut flow = text::parse_flow("in_port=1,actions=drop", Command::Add, &|_| None).unwrap();
+    flow.instructions.apply = actions.clone();
+    b.switch.flow_mod(b.bridge, &flow).unwrap();
+    let ports = [b.port(1).1, b.port(2).1, b.port(3).1];
+    let check = |b: &mut Bench, how: &str| {
+        assert_eq!(ports[1].next(WAIT).expect(how).data(), bytes, "{how}");
+        let plain = ports[2].next(WAIT).expect(how);
+        assert_eq!((plain.len(), plain.data()[12..14].to_vec()), (56, vec![8, 0]), "{how}");
+        assert_eq!(plain.data()[14 + 8], 8, "{how}: the TTL");
+        b.switch.sync();
+        let drops = b.switch.stats().switch.drops;
+        assert_eq!(drops.iter().sum::<u64>(), 0, "{how}: {drops:?}");
+    };
+    for _ in 0..2 {
+        ports[0].put(Packet::copied(labelled.data()));
+        check(&mut b, "a frame");
+        b.send(OfPort(1), actions.clone(), Packet::copied(labelled.data()));
+        check(&mut b, "a packet-out");
+    }
+    let flows = b.switch.pipeline(b.bridge).unwrap();
+    assert_eq!(flows.table(0).unwrap().stats.matched(), 2, "a frame counts once");
+}
+
 #[test]
 fn packet_outs_keep_their_order_and_see_the_flows_before_them() {
     let mut b = Bench::new(2, &[]);

@@ -206,3 +206,132 @@ pub fn pop_vlan(p: &mut Packet, layout: &mut Layout) -> Result<(), DropReason> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Field, FlowKey, extract};
+    use crate::packet::{Gso, GsoKind};
+    use crate::state::{BridgeId, OfPort};
+    use crate::table::meter::{Band, BandKind, FLAG_BURST, FLAG_PKTPS};
+    use crate::upcall::Reason;
+    use etherparse::PacketBuilder;
+
+    /// What was handed out, in order; frames by their destination's last byte.
+    #[derive(Default)]
+    struct Seen {
+        ports: Vec<(PortId, u32)>,
+        controllers: Vec<u8>,
+        asked: u64,
+    }
+
+    impl Sink for Seen {
+        fn output(&mut self, port: PortId, item: TxItem) {
+            self.ports.push((port, item.packet));
+        }
+
+        fn controller(&mut self, _: &Arc<ToController>, packet: &Packet) {
+            self.controllers.push(packet.data()[5]);
+        }
+
+        fn recirculate(&mut self, _: u32, _: &Arc<Frozen>) {}
+
+        fn now_ns(&mut self) -> u64 {
+            self.asked += 1;
+            1_000_000_000
+        }
+    }
+
+    fn run(steps: &[Step], packet: Packet) -> (Seen, Vec<Packet>, Result<(), DropReason>) {
+        let layout = extract(packet.data(), &mut FlowKey::default());
+        let (mut seen, mut packets) = (Seen::default(), vec![packet]);
+        let done = apply(steps, 0, layout, 0, &mut packets, &mut Pool::default(), &mut seen);
+        (seen, packets, done)
+    }
+
+    fn udp(payload: usize) -> Packet {
+        let mut bytes = Vec::new();
+        PacketBuilder::ethernet2([2; 6], [2, 0, 0, 0, 0, 1])
+            .ipv4([1; 4], [2; 4], 9)
+            .udp(1, 2)
+            .write(&mut bytes, &vec![0; payload])
+            .unwrap();
+        // AF11.
+        bytes[15] = 10 << 2;
+        Packet::copied(&bytes)
+    }
+
+    fn output(n: u32) -> Step {
+        Step::Output { port: PortId(n), tunnel: None }
+    }
+
+    fn address(n: u8) -> Step {
+        Step::Set { field: Field::EthDst, value: n.into(), mask: 0xff }
+    }
+
+    fn controller() -> Step {
+        Step::Controller(Arc::new(ToController {
+            bridge: BridgeId(0),
+            reason: Reason::Action,
+            table: 0,
+            cookie: 0,
+            max_len: 0,
+            controller: 0,
+            in_port: OfPort(1),
+            key: FlowKey::default(),
+        }))
+    }
+
+    /// Lets `packets` pass, then does `kind`.
+    fn meter(packets: u32, kind: BandKind) -> Step {
+        let bands = vec![Band { kind, rate: 1000, burst: packets }];
+        Step::Meter(Arc::new(Meter::new(1, FLAG_PKTPS | FLAG_BURST, bands)))
+    }
+
+    #[test]
+    fn controllers_get_the_frame_as_it_is_and_no_copy_is_made() {
+        let edited = [address(7), controller(), address(8), output(1), address(9), controller()];
+        let (seen, packets, done) = run(&[&[controller()], &edited[..]].concat(), udp(10));
+        assert_eq!((seen.controllers, done), (vec![1, 7, 9], Ok(())));
+        // One copy: the frame that was queued is not edited.
+        assert_eq!((seen.ports, packets.len()), (vec![(PortId(1), 0)], 2));
+        assert_eq!(packets[0].data()[5], 8);
+    }
+
+    #[test]
+    fn nothing_runs_behind_a_meters_drop() {
+        let drop = meter(1, BandKind::Drop);
+        let steps = [output(1), drop, output(2), controller()];
+        let (seen, ..) = run(&steps, udp(10));
+        assert_eq!((seen.ports.len(), seen.controllers.len(), seen.asked), (2, 1, 1));
+        let (seen, _, done) = run(&steps, udp(10));
+        assert_eq!((seen.ports, seen.controllers.len()), (vec![(PortId(1), 0)], 0));
+        assert_eq!(done, Err(DropReason::Meter));
+        // In a bridge behind a patch port it ends only what is done there.
+        let sub = Step::Sub(steps[1..].into());
+        let (seen, _, done) = run(&[sub, output(3)], udp(10));
+        assert_eq!((seen.ports, done), (vec![(PortId(3), 0)], Err(DropReason::Meter)));
+    }
+
+    #[test]
+    fn a_long_frame_counts_its_segments() {
+        let mut long = udp(1000);
+        long.offload.gso = Some(Gso { kind: GsoKind::UdpL4, size: 100, ecn: false });
+        let drop = meter(11, BandKind::Drop);
+        let run = |p| run(std::slice::from_ref(&drop), p).2;
+        assert_eq!((run(long), run(udp(1)), run(udp(1))), (Ok(()), Ok(()), Err(DropReason::Meter)));
+        let Step::Meter(m) = &drop else { unreachable!() };
+        assert_eq!((m.counts().packets(), m.counts().bytes()), (12, 1042 + 2 * 43));
+    }
+
+    #[test]
+    fn a_remark_edits_a_copy_of_what_is_queued() {
+        let steps = [output(1), meter(1, BandKind::DscpRemark(1)), output(2)];
+        let dscp = |p: &Packet| p.data()[15] >> 2;
+        let (seen, packets, _) = run(&steps, udp(10));
+        assert_eq!((seen.ports, packets.len()), (vec![(PortId(1), 0), (PortId(2), 0)], 1));
+        let (seen, packets, done) = run(&steps, udp(10));
+        assert_eq!((seen.ports, done), (vec![(PortId(1), 0), (PortId(2), 1)], Ok(())));
+        assert_eq!((dscp(&packets[0]), dscp(&packets[1])), (10, 12));
+    }
+}
