@@ -30,6 +30,9 @@ fn port(switch: &mut Switch, bridge: BridgeId, ofport: u32) -> MemoryPort {
     switch
         .set_io(id, Some(Box::new(rx)), &mut || Ok(Box::new(tx.clone()) as Box<dyn Transmit>))
         .unwrap();
+    // No worker is still in a round that began without the port.
+    switch.sync();
+    switch.barrier();
     port
 }
 

@@ -36,6 +36,9 @@ impl Bench {
         self.switch
             .set_io(id, Some(Box::new(rx)), &mut || Ok(Box::new(tx.clone()) as Box<dyn Transmit>))
             .unwrap();
+        // No worker is still in a round that began without the port.
+        self.switch.sync();
+        self.switch.barrier();
         (id, port)
     }
 

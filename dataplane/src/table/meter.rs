@@ -64,9 +64,10 @@ pub struct MeterMod {
 }
 
 /// Milliseconds of its rate that a band lets pass at once where its burst size is not given. A TCP
-/// connection that lost a whole window is quiet for 200 ms (its least retransmission time-out); a
-/// bucket that holds less would waste what it is owed meanwhile, and one that holds more shows in
-/// the rate of the first seconds.
+/// connection that lost a whole window is quiet for 200 ms (Linux's least retransmission time-out),
+/// and what flows into a full bucket meanwhile is lost to it: with buckets of 100 ms one connection
+/// gets half of the rate, with 250 ms all of it. More (Open vSwitch: a second) would only show as
+/// a higher rate in a connection's first seconds.
 pub const DEFAULT_BURST_MS: u64 = 250;
 
 /// A meter: its configuration, how full its buckets are, and what it counted. Workers share it.
