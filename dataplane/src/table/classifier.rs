@@ -12,56 +12,14 @@
 //! touches (see `trie.rs`): the control thread clones, changes and publishes, also with a
 //! million rules. Readers hold an immutable snapshot.
 
+use super::priorities::Priorities;
 use super::rule::Rule;
 use super::trie::Trie;
 use crate::flow::compact::Comparison;
 use crate::flow::hash::{CompactMask, hash_key, random_seed};
 use crate::flow::{CompactMatch, FlowKey, Mask, Match};
 use hashbrown::HashTable;
-use std::cmp::Reverse;
 use std::sync::Arc;
-
-/// How many rules have which priority, so that the highest is known after a removal.
-/// Pages of 256 priorities, highest page first; a page is there while it counts something.
-#[derive(Clone, Debug, Default)]
-struct Priorities(Vec<(u8, Arc<[u32; 256]>)>);
-
-impl Priorities {
-    fn add(&mut self, priority: u16) {
-        let [high, low] = priority.to_be_bytes();
-        let at = match self.0.binary_search_by_key(&Reverse(high), |p| Reverse(p.0)) {
-            Ok(at) => at,
-            Err(at) => {
-                self.0.insert(at, (high, Arc::new([0; 256])));
-                at
-            }
-        };
-        Arc::make_mut(&mut self.0[at].1)[usize::from(low)] += 1;
-    }
-
-    fn remove(&mut self, priority: u16) {
-        let [high, low] = priority.to_be_bytes();
-        if let Ok(at) = self.0.binary_search_by_key(&Reverse(high), |p| Reverse(p.0)) {
-            let page = Arc::make_mut(&mut self.0[at].1);
-            page[usize::from(low)] -= 1;
-            if page[usize::from(low)] == 0 && page.iter().all(|n| *n == 0) {
-                self.0.remove(at);
-            }
-        }
-    }
-
-    fn has(&self, priority: u16) -> bool {
-        let [high, low] = priority.to_be_bytes();
-        let at = self.0.binary_search_by_key(&Reverse(high), |p| Reverse(p.0));
-        at.is_ok_and(|at| self.0[at].1[usize::from(low)] != 0)
-    }
-
-    fn max(&self) -> Option<u16> {
-        let (high, page) = self.0.first()?;
-        let low = page.iter().rposition(|n| *n != 0)?;
-        Some(u16::from_be_bytes([*high, low as u8]))
-    }
-}
 
 /// Rules that look at the same bits.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod bucket;
 pub mod classifier;
 pub mod cursor;
+pub mod flow_mod;
 pub mod group;
 mod group_mod;
 mod ledger;
@@ -10,6 +11,7 @@ pub mod linear;
 pub mod meter;
 mod meter_mod;
 pub mod pipeline;
+mod priorities;
 pub mod rule;
 mod timeouts;
 mod trie;
