@@ -65,7 +65,7 @@ pub(crate) fn flow(
 
 #[derive(Clone, Debug)]
 enum Op {
-    Flow(FlowMod),
+    Flow(Box<FlowMod>),
     Group(GroupMod),
     Meter(MeterMod),
     Expire,
@@ -101,7 +101,7 @@ fn op() -> impl Strategy<Value = Op> {
         if wide && command == Command::Delete {
             m.table = None;
         }
-        Op::Flow(m)
+        Op::Flow(m.into())
     });
     let commands = vec![GroupCommand::Add, GroupCommand::Modify, GroupCommand::Delete];
     let ids = prop_oneof![20 => 0..6u32, 1 => Just(GROUP_ALL)];
@@ -249,8 +249,11 @@ impl Oracle {
     }
 }
 
+/// By place: the groups and the meter of a rule, and its flags.
+type Found = BTreeMap<(u8, u16), (BTreeSet<u32>, Option<u32>, u16)>;
+
 /// What is in the tables, found by a walk in small steps.
-fn rules(pipeline: &Arc<Pipeline>) -> BTreeMap<(u8, u16), (BTreeSet<u32>, Option<u32>, u16)> {
+fn rules(pipeline: &Arc<Pipeline>) -> Found {
     let mut cursor = pipeline.cursor(FlowFilter::default());
     let mut found = BTreeMap::new();
     while let Some(part) = cursor.next(2) {
