@@ -245,6 +245,7 @@ fn a_bad_peer_costs_nobody_else_anything() {
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     let mut end = Vec::new();
     garbage.read_to_end(&mut end).expect("closed");
+    assert!(String::from_utf8_lossy(&end).contains("expected a hello first"));
     drop(silent);
     // More than there are places: the oldest silent ones go, the newest is served.
     let many: Vec<UnixStream> = (0..100).map(|_| connect()).collect();

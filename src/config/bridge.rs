@@ -52,7 +52,7 @@ pub struct Bridge {
     pub inactivity_probe: u32,
     /// Longest wait between attempts to connect, milliseconds.
     pub max_backoff: u32,
-    /// Packet-ins a second; `None`: no limit.
+    /// Packet-ins a second, for each controller and reason; `None`: no limit.
     pub controller_rate_limit: Option<u32>,
     /// Packet-ins at once beyond that; `None`: a quarter of the rate.
     pub controller_burst_limit: Option<u32>,

@@ -175,8 +175,8 @@ pub struct ControlInfo {
     pub datapath_id: String,
     /// It forwards like a learning bridge, for want of controllers (fail mode standalone).
     pub fail_open: bool,
-    /// Packet-ins dropped by `controller_rate_limit`.
-    pub rate_limited: u64,
+    /// Packet-ins dropped by `controller_rate_limit`, or because a controller did not read.
+    pub packet_ins_dropped: u64,
     /// Controllers, in the order of the configuration.
     pub controllers: Vec<ControllerInfo>,
 }

@@ -5,14 +5,12 @@
 //! ([`OpenFlow::turn`]). A turn does a bounded part of what is at hand, so nobody who sends or reads
 //! much or nothing keeps the control thread from others.
 
-mod limit;
 mod status;
 
 use dataplane::state::BridgeId;
 use dataplane::switch::{Event, Switch};
-use limit::RateLimit;
 use mio::{Registry, Token};
-use ofagent::agent::{Agent, BridgeInfo, PortInfo};
+use ofagent::agent::{Agent, BridgeInfo, PortInfo, RateLimit};
 use ofagent::channel::{Channels, Settings, Target};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +43,6 @@ struct Controlled {
     channels: Channels,
     ports: Vec<PortInfo>,
     fail_open: bool,
-    limit: RateLimit,
 }
 
 /// What a bridge's configuration says of its controllers.
@@ -53,10 +50,8 @@ struct Controlled {
 pub struct Control {
     /// Connections.
     pub channels: Settings,
-    /// Packet-ins a second; `None`: no limit.
-    pub rate_limit: Option<u32>,
-    /// Packet-ins at once beyond that.
-    pub burst_limit: Option<u32>,
+    /// Of packet-ins, for each controller and reason; `None`: no limit.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl OpenFlow {
@@ -98,7 +93,6 @@ impl OpenFlow {
                 channels,
                 ports: Vec::new(),
                 fail_open: false,
-                limit: RateLimit::default(),
                 info: info.clone(),
             };
             self.bridges.insert(info.name.clone(), controlled);
@@ -110,7 +104,7 @@ impl OpenFlow {
                     *path = self.rundir.join(&*path);
                 }
             }
-            bridge.limit.configure(control.rate_limit, control.burst_limit, now);
+            bridge.agent.set_rate_limit(control.rate_limit);
             bridge.channels.configure(&mut bridge.agent, control.channels, now);
         }
         Ok(())
@@ -164,7 +158,7 @@ impl OpenFlow {
             self.committed = now;
             self.uncommitted = false;
         }
-        self.packet_ins(switch, now);
+        self.packet_ins(switch);
         self.events(switch);
         let mut next: Option<Instant> = self.uncommitted.then(|| self.committed + COMMIT_INTERVAL);
         for b in self.bridges.values_mut() {
@@ -178,11 +172,9 @@ impl OpenFlow {
     }
 
     /// Hands packets to the agents of their bridges.
-    fn packet_ins(&mut self, switch: &mut Switch, now: Instant) {
+    fn packet_ins(&mut self, switch: &Switch) {
         for packet in switch.packet_ins() {
-            if let Some(b) = by_id(&mut self.bridges, packet.to.bridge)
-                && b.limit.admits(packet.to.reason, now)
-            {
+            if let Some(b) = by_id(&mut self.bridges, packet.to.bridge) {
                 b.agent.packet_in(&packet);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::OpenFlow;
 use crate::control::message::{ControlInfo, ControllerInfo};
+use ofagent::wire::role::ControllerRole;
 use std::time::Instant;
 
 impl OpenFlow {
@@ -13,7 +14,12 @@ impl OpenFlow {
             target: s.target.to_string(),
             connected: !s.connections.is_empty(),
             connections: s.connections.len(),
-            role: None,
+            role: s
+                .connections
+                .iter()
+                .filter_map(|c| b.agent.role(*c))
+                .max_by_key(|r| rank(*r))
+                .map(name),
             version: (!s.connections.is_empty()).then(|| "OpenFlow13".into()),
             error: s.error,
             since: s.since.as_secs(),
@@ -21,8 +27,27 @@ impl OpenFlow {
         ControlInfo {
             datapath_id: format!("{:016x}", b.info.datapath_id),
             fail_open: b.fail_open,
-            rate_limited: b.limit.dropped,
+            packet_ins_dropped: b.agent.packet_ins_dropped(),
             controllers: controllers.collect(),
         }
     }
+}
+
+/// Of several connections of a listener the mightiest is shown.
+fn rank(role: ControllerRole) -> u8 {
+    match role {
+        ControllerRole::Slave => 0,
+        ControllerRole::NoChange | ControllerRole::Equal => 1,
+        ControllerRole::Master => 2,
+    }
+}
+
+/// As Open vSwitch says it (ovs-vswitchd.conf.db(5), Controller `role`).
+fn name(role: ControllerRole) -> String {
+    match role {
+        ControllerRole::Slave => "slave",
+        ControllerRole::NoChange | ControllerRole::Equal => "other",
+        ControllerRole::Master => "master",
+    }
+    .into()
 }

@@ -5,7 +5,7 @@ use crate::config::{Bridge, Config};
 use crate::control::message::ControlInfo;
 use crate::openflow::Control;
 use dataplane::state::OfPort;
-use ofagent::agent::{BridgeInfo, PortInfo};
+use ofagent::agent::{BridgeInfo, PortInfo, RateLimit};
 use ofagent::channel::{Settings, Target, Tls};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,8 +114,11 @@ fn control(bridge: &Bridge, tls: Option<Arc<Tls>>) -> Control {
             max_backoff: Duration::from_millis(bridge.max_backoff.into()),
             tls,
         },
-        rate_limit: bridge.controller_rate_limit,
-        burst_limit: bridge.controller_burst_limit,
+        rate_limit: bridge.controller_rate_limit.map(|rate| {
+            // Defaults of Open vSwitch.
+            let burst = bridge.controller_burst_limit.unwrap_or(rate / 4).max(25);
+            RateLimit { rate, burst }
+        }),
     }
 }
 

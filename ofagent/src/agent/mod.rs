@@ -82,6 +82,7 @@ pub struct Agent {
     /// Of the last election of a master.
     generation_id: Option<u64>,
     rate_limit: Option<RateLimit>,
+    packet_ins_dropped: u64,
 }
 
 impl Agent {
@@ -96,6 +97,7 @@ impl Agent {
             buffers: Buffers::default(),
             generation_id: None,
             rate_limit: None,
+            packet_ins_dropped: 0,
         }
     }
 
@@ -115,6 +117,12 @@ impl Agent {
     /// Limits packet-ins, for each controller and each reason; `None`: no limit.
     pub fn set_rate_limit(&mut self, limit: Option<RateLimit>) {
         self.rate_limit = limit;
+    }
+
+    /// Packet-ins that a connection was not sent: it does not read, or has had its rate.
+    #[must_use]
+    pub fn packet_ins_dropped(&self) -> u64 {
+        self.packet_ins_dropped
     }
 
     /// Serves a message; `raw` is the whole of it, for errors. Changes are staged in `switch`; whoever

@@ -51,13 +51,17 @@ impl Agent {
         for connection in self.connections.values_mut() {
             if !connection.wants(Unasked::PacketIn, reason)
                 || connection.controller_id != to.controller
-                || !connection.keeps_up()
             {
+                continue;
+            }
+            if !connection.keeps_up() {
+                self.packet_ins_dropped += 1;
                 continue;
             }
             if let (ConnKind::Controller, Some(limit)) = (connection.kind, limit)
                 && !connection.limiters[usize::from(reason)].admits(limit, now)
             {
+                self.packet_ins_dropped += 1;
                 continue;
             }
             // "...when not using an output action to the OFPP_CONTROLLER logical port"

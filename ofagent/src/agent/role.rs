@@ -9,6 +9,12 @@ use crate::wire::role::{ControllerRole, Role};
 const NO_GENERATION: u64 = u64::MAX;
 
 impl Agent {
+    /// A connection's role.
+    #[must_use]
+    pub fn role(&self, conn: ConnId) -> Option<ControllerRole> {
+        self.connections.get(&conn).map(|c| c.role)
+    }
+
     pub(super) fn role_request(
         &mut self,
         conn: ConnId,

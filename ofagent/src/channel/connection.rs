@@ -155,12 +155,17 @@ impl Connection {
             if usize::from(length) < HEADER_LEN {
                 return Err(Close::Framing(length));
             }
+            let xid = u32::from_be_bytes([x0, x1, x2, x3]);
+            if !self.ready && !matches!(kind, types::HELLO | types::ERROR) {
+                // Not OpenFlow, most likely: its length would mean nothing.
+                self.refuse(version, xid, "expected a hello first");
+                return Err(Close::NoHello(kind));
+            }
             if rest.len() < usize::from(length) {
                 return Ok(None);
             }
             let message = self.at..self.at + usize::from(length);
             self.at = message.end;
-            let xid = u32::from_be_bytes([x0, x1, x2, x3]);
             if !self.ready {
                 self.first(version, kind, xid, message)?;
                 return Ok(Some(Event::Ready));
@@ -187,7 +192,7 @@ impl Connection {
         }
     }
 
-    /// The first message: it has to be a hello.
+    /// The first message: a hello, or an error.
     fn first(
         &mut self,
         version: u8,
@@ -196,23 +201,10 @@ impl Connection {
         message: std::ops::Range<usize>,
     ) -> Result<(), Close> {
         let body = &self.input[message.start + HEADER_LEN..message.end];
-        let refuse = |this: &mut Self, text: &str| {
-            // The highest version that both may know how an error looks in.
-            let v = version.clamp(1, VERSION);
-            let code = hello_failed::INCOMPATIBLE;
-            this.error(v, xid, kind::HELLO_FAILED, code, text.as_bytes());
-        };
-        match kind {
-            types::HELLO => {}
-            types::ERROR => {
-                let text = String::from_utf8_lossy(body.get(4..).unwrap_or_default());
-                let printable = text.chars().filter(|c| !c.is_control()).take(200);
-                return Err(Close::Refused(printable.collect()));
-            }
-            _ => {
-                refuse(self, "expected a hello first");
-                return Err(Close::NoHello(kind));
-            }
+        if kind == types::ERROR {
+            let text = String::from_utf8_lossy(body.get(4..).unwrap_or_default());
+            let printable = text.chars().filter(|c| !c.is_control()).take(200);
+            return Err(Close::Refused(printable.collect()));
         }
         let offered = offered(version, body);
         if offered & 1 << VERSION == 0 {
@@ -222,11 +214,19 @@ impl Connection {
                 "this switch speaks OpenFlow 1.3 (0x04) only; the peer offers {}",
                 if versions.is_empty() { "none".into() } else { versions.join(", ") }
             );
-            refuse(self, &text);
+            self.refuse(version, xid, &text);
             return Err(Close::Incompatible(text));
         }
         self.ready = true;
         Ok(())
+    }
+
+    /// Answers a first message that will not do.
+    fn refuse(&mut self, version: u8, xid: u32, text: &str) {
+        // The highest version that both may know how an error looks in.
+        let version = version.clamp(1, VERSION);
+        let code = hello_failed::INCOMPATIBLE;
+        self.error(version, xid, kind::HELLO_FAILED, code, text.as_bytes());
     }
 
     /// Does what is due.
