@@ -21,8 +21,6 @@ use std::time::Instant;
 const MAX_DATA: usize = u16::MAX as usize - 512;
 /// Length of an Ethernet header: no packet is shorter.
 const ETHERNET_LEN: usize = 14;
-/// Cookie of what no rule did.
-const NO_COOKIE: u64 = u64::MAX;
 
 /// Fields of a packet-in that are not in the frame, beside the port.
 const BESIDE_FRAME: [Field; 6] = [
@@ -66,8 +64,8 @@ impl Agent {
             }
             // "...when not using an output action to the OFPP_CONTROLLER logical port"
             // (section 7.3.2).
-            let by_rule = to.reason != Reason::InvalidTtl && to.cookie != NO_COOKIE;
-            let max_len = if by_rule { to.max_len } else { connection.miss_send_len };
+            let no_output = to.reason == Reason::InvalidTtl && to.max_len == WHOLE_PACKET;
+            let max_len = if no_output { connection.miss_send_len } else { to.max_len };
             let whole = max_len == WHOLE_PACKET || usize::from(max_len) >= frame.len();
             let len = if whole { frame.len().min(MAX_DATA) } else { usize::from(max_len) };
             let buffer_id = if whole {
