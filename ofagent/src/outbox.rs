@@ -47,10 +47,9 @@ impl Outbox {
     pub fn bytes(&mut self) -> &[u8] {
         if self.bytes.is_empty()
             && let Some(dump) = self.dumps.front_mut()
+            && !dump.write(&mut self.bytes)
         {
-            if !dump.write(&mut self.bytes) {
-                self.dumps.pop_front();
-            }
+            self.dumps.pop_front();
         }
         &self.bytes
     }

@@ -4,7 +4,7 @@ use dataplane::fdb::FdbConfig;
 use dataplane::packet::Packet;
 use dataplane::port::Transmit;
 use dataplane::port::memory::MemoryPort;
-use dataplane::state::{BridgeId, OfPort, PortFlags, PortKind, VlanConfig};
+use dataplane::state::{OfPort, PortFlags, PortKind, VlanConfig};
 use dataplane::switch::{Event, PortSpec, Switch};
 use ofagent::agent::{Agent, BridgeInfo, ConnId, ConnKind, PortInfo};
 use ofagent::wire::action::Action;
@@ -26,7 +26,6 @@ pub(crate) const XID: u32 = 0x1234_5678;
 
 pub(crate) struct Bench {
     pub(crate) switch: Switch,
-    pub(crate) bridge: BridgeId,
     pub(crate) agent: Agent,
     pub(crate) ports: Vec<MemoryPort>,
     pub(crate) infos: Vec<PortInfo>,
@@ -40,7 +39,7 @@ impl Bench {
         switch.set_controllers(bridge, true);
         let info = BridgeInfo { id: bridge, name: "br0".into(), datapath_id: DATAPATH_ID };
         let agent = Agent::new(info);
-        let mut bench = Self { switch, bridge, agent, ports: Vec::new(), infos: Vec::new() };
+        let mut bench = Self { switch, agent, ports: Vec::new(), infos: Vec::new() };
         for number in 1..=ports {
             let id = bench.switch.reserve_port_id();
             let (port, rx, tx) = MemoryPort::new(id).unwrap();
@@ -125,7 +124,7 @@ impl Bench {
         let packets: Vec<_> = self.switch.packet_ins().collect();
         packets.iter().for_each(|p| self.agent.packet_in(p));
         for event in self.switch.take_events() {
-            let Event::FlowRemoved { removed, .. } = event else { continue };
+            let Event::FlowRemoved { removed, .. } = event;
             self.agent.flow_removed(&removed);
         }
     }

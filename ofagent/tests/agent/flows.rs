@@ -246,7 +246,7 @@ fn what_is_wrong_is_refused_with_its_code() {
         (act(Action::PushVlan(0x800)), of(kind::BAD_ACTION, bad_action::BAD_ARGUMENT)),
         (
             act(Action::SetField(basic(f::IN_PORT, 1))),
-            of(kind::BAD_ACTION, bad_action::BAD_SET_TYPE),
+            of(kind::BAD_ACTION, bad_action::BAD_SET_ARGUMENT),
         ),
         (
             act(Action::SetField(basic(f::IPV4_SRC, 1))),

@@ -118,7 +118,7 @@ fn a_packet_out_goes_where_it_is_told() {
         in_port: PORT_ANY,
         ..packet_out(vec![to_controller(WHOLE_PACKET)], frame(7, 8))
     };
-    b.tell(c, &Message::PacketOut(back));
+    b.send(c, &Message::PacketOut(back));
     let p = packet_in(&mut b, c);
     assert_eq!((p.reason, p.matching), (1, Match(vec![basic(f::IN_PORT, CONTROLLER.into())])));
 }
