@@ -6,7 +6,7 @@ Unless VXS_STOCK is set, four things of Ryu are mended:
 - Frames of the throughput tests go out by the clock. The tester sleeps 10 ms between slices and takes no account of the
   time that sending itself takes: on a slow machine it sends up to 40 % less than the switch is then measured by.
 - A meter band's burst_size counts only where the meter has the flag OFPMF_BURST: without it the field says nothing
-  (OpenFlow 1.3.5, A.3.4.4).
+  (OpenFlow 1.3.5, 7.3.4.4).
 - The SCTP checksum is CRC32c of the packet's bytes (RFC 9260, 6.8). On Python 3 Ryu takes it of their representation as text,
   "b'\\x2b...'", so that a switch that keeps the checksum right cannot pass.
 - Where a packet is not the expected one, both are shown, in hex.

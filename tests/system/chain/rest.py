@@ -325,7 +325,7 @@ class Every:
         soon(lambda: self.get("meterconfig"), lambda a: a[0]["bands"][0]["rate"] == 50 and "PKTPS" in a[0]["flags"])
         self.rest.post("meterentry/delete", {"dpid": self.dpid, "meter_id": 60})
         soon(lambda: self.get("meterconfig"), lambda a: a == [])
-        soon(self.ours, lambda a: a == [])  # as with groups (6.4, flow removal with a meter)
+        soon(self.ours, lambda a: a == [])  # as with groups (6.6)
 
     def role(self):
         the(self.get("role")[0]["role"] == "EQUAL", self.get("role"))
