@@ -76,7 +76,7 @@ fn a_frame_behind_a_barrier_meets_the_new_flow() {
             }
             frames
         });
-        for n in 0..3000 {
+        for n in 0..2000 {
             let out = n % 2;
             stage(&mut switch, bridge, &format!("dl_type=0x88b6,actions=output:{}", out + 5));
             switch.barrier();

@@ -162,6 +162,10 @@ fn a_flood_of_packet_ins_is_counted_and_holds_nobody_up() {
                 std::thread::sleep(Duration::from_micros(200));
             }
         });
+        let start = Instant::now();
+        while b.switch.stats().switch.packet_in_drops[1] < 1000 && start.elapsed() < WAIT {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let took = round_trips(&b);
         stop.store(true, Ordering::Relaxed);
         took
@@ -170,7 +174,7 @@ fn a_flood_of_packet_ins_is_counted_and_holds_nobody_up() {
     let stats = b.switch.stats().switch;
     let (queued, lost) = (stats.packet_ins[1], stats.packet_in_drops[1]);
     assert_eq!(queued, QUEUE as u64);
-    assert!(lost > 1000, "the flood was none: {lost}");
+    assert!(lost >= 1000, "the flood was none: {lost}");
     assert_eq!(stats.drops[DropReason::PacketInQueueFull as usize], lost);
     assert_eq!(b.packet_ins(QUEUE).len(), QUEUE);
     // A round trip is two threads waking each other; the flood in its way may cost some of them.
@@ -244,7 +248,8 @@ fn behind_a_label_the_frame_is_taken_apart_anew() {
 
     let actions = vec![to(2), Action::PopMpls(0x0800), Action::DecTtl, to(3)];
     let mut b = Bench::new(1, &[]);
-    let mut flow = text::parse_flow("in_port=1,actions=drop", Command::Add, &|_| None).unwrap();
+    let mut flow =
+        text::parse_flow("in_port=1,dl_type=0x8847,actions=drop", Command::Add, &|_| None).unwrap();
     flow.instructions.apply = actions.clone();
     b.switch.flow_mod(b.bridge, &flow).unwrap();
     let ports = [b.port(1).1, b.port(2).1, b.port(3).1];

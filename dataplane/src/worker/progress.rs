@@ -144,7 +144,7 @@ mod tests {
                 }
                 rounds
             });
-            for epoch in 2..50_000 {
+            for epoch in 2..10_000 {
                 snapshot.store(Arc::new(epoch));
                 progress.wait(epoch, || !worker.is_finished());
                 returned.store(epoch, Ordering::SeqCst);
