@@ -341,7 +341,11 @@ fn controllers_hear_why_and_from_where() {
     // A TTL that runs out ends the packet, and a port may be mute but for that.
     Arc::make_mut(dp.ports[TRUNK as usize].as_mut().unwrap()).flags.no_packet_in = true;
     assert_eq!(translate(&dp, &key, 1).drop, Some(DropReason::NoPacketIn));
-    add(&mut dp, 0, &rule(&[Action::DecTtl, port(2)]));
+    let (mut wanted, mut mask) = (FlowKey::default(), Mask::default());
+    wanted.eth_type.set(0x0800);
+    mask.0.eth_type.set(u16::MAX);
+    let matching = Match::new(&wanted, &mask);
+    add(&mut dp, 0, &FlowMod { matching, priority: 0xffff, ..rule(&[Action::DecTtl, port(2)]) });
     key.ip_ttl = 1;
     let expired = translate(&dp, &key, 1);
     assert_eq!(sent_to_controller(&expired)[0].reason, Reason::InvalidTtl);
