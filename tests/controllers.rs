@@ -263,6 +263,59 @@ fn a_bad_peer_costs_nobody_else_anything() {
     assert!(ticks() - before <= 20, "an idle switch sleeps");
 }
 
+/// `ovs-ofctl ARGS`; `None`, with the reason printed, where there is none.
+fn ofctl(host: &Host, args: &str) -> Option<String> {
+    let mut command = host.command("ovs-ofctl");
+    command.env("OVS_RUNDIR", host.file("run")).current_dir(host.dir.path());
+    if !Command::new("ovs-ofctl").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        println!("skipped: no ovs-ofctl (package openvswitch-common)");
+        return None;
+    }
+    let out = command.args(["-O", "OpenFlow13"]).args(args.split(' ')).output().expect("run it");
+    assert!(out.status.success(), "{args}: {}", String::from_utf8_lossy(&out.stderr));
+    Some(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+#[test]
+fn ovs_ofctl_works_by_the_bridges_name() {
+    let Some(mut host) = Host::new("ofctl") else { return };
+    host.ip("link add veth1 type veth peer name eth1");
+    host.ip("link set veth1 up");
+    host.ip("link set eth1 up");
+    let port = "[[bridge.port]]\nname = \"veth1\"\nofport = 7";
+    let bridge = "[[bridge]]\nname = \"br0\"\ndatapath_id = \"00000000000000a1\"";
+    host.write("a.toml", &format!("{bridge}\n{port}\n"));
+    host.start();
+    let Some(show) = ofctl(&host, "show br0") else { return };
+    assert!(show.contains("dpid:00000000000000a1"), "{show}");
+    assert!(show.contains(" 7(veth1): addr:") && show.contains(" LOCAL(br0): addr:02:"), "{show}");
+    let state = |name: &str| {
+        let show = ofctl(&host, "dump-ports-desc br0").expect("as before");
+        let at = show.find(&format!("({name})")).expect("the port");
+        show[at..].split("state:").nth(1).expect("its state").lines().next().map(str::to_owned)
+    };
+    assert!(state("veth1").is_some_and(|s| s.contains("LIVE")));
+    // What a controller sets outlives what the link does.
+    ofctl(&host, "mod-port br0 veth1 no-receive");
+    host.ip("link set eth1 down");
+    host.wait("the link is down", |_| state("veth1").is_some_and(|s| s.contains("LINK_DOWN")));
+    host.ip("link set eth1 up");
+    host.wait("the link is up", |_| state("veth1").is_some_and(|s| s.contains("LIVE")));
+    let desc = ofctl(&host, "dump-ports-desc br0").expect("as before");
+    assert!(desc.contains("NO_RECV"), "{desc}");
+
+    ofctl(&host, "add-flow br0 priority=9,ip,nw_dst=10.0.0.1,actions=output:7");
+    assert!(host.ok("flow list br0").contains("nw_dst=10.0.0.1"));
+    let flows = ofctl(&host, "dump-flows br0").expect("as before");
+    assert!(flows.contains("nw_dst=10.0.0.1 actions=output:7") && flows.contains("NORMAL"));
+    let text: String =
+        (0..20_000).map(|i| format!("priority=5,reg0={i},actions=output:7\n")).collect();
+    host.write("many", &text);
+    ofctl(&host, "add-flows br0 many");
+    let dump = ofctl(&host, "dump-flows br0").expect("as before");
+    assert_eq!(dump.lines().filter(|l| l.contains("reg0=")).count(), 20_000);
+}
+
 /// A CA with a certificate for the switch and one for the controller, by openssl.
 fn certificates(host: &Host) -> bool {
     let script = "
@@ -342,4 +395,8 @@ fn tls_with_certificates_on_both_sides() {
     wait_connected(&host, true);
     friend.kill().expect("kill");
     friend.wait().expect("end");
+    let credentials = "-p controller.key -c controller.pem -C ca.pem";
+    if let Some(show) = ofctl(&host, &format!("{credentials} show ssl:127.0.0.1:6634")) {
+        assert!(show.contains("LOCAL(br0)"), "{show}");
+    }
 }
