@@ -263,6 +263,39 @@ fn a_bad_peer_costs_nobody_else_anything() {
     assert!(ticks() - before <= 20, "an idle switch sleeps");
 }
 
+#[test]
+fn who_asks_without_end_leaves_others_their_turn() {
+    let Some(mut host) = Host::new("busy") else { return };
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\n[[bridge]]\nname = \"br1\"\n");
+    host.start();
+    let mut busy = UnixStream::connect(host.file("run/br0.mgmt")).expect("connect");
+    shake_hands(&mut busy);
+    let mut answers = busy.try_clone().expect("dup");
+    let reader =
+        std::thread::spawn(move || while answers.read(&mut [0; 65536]).is_ok_and(|n| n > 0) {});
+    let echo = [4, 2, 0, 8, 0, 0, 0, 1].repeat(8192);
+    let begin = Instant::now();
+    let mut worst = Duration::ZERO;
+    let mut other = UnixStream::connect(host.file("run/br1.mgmt")).expect("connect");
+    shake_hands(&mut other);
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            while begin.elapsed() < Duration::from_secs(2) {
+                busy.write_all(&echo).expect("it is read");
+            }
+            busy.shutdown(std::net::Shutdown::Both).expect("end");
+        });
+        while begin.elapsed() < Duration::from_millis(1800) {
+            let asked = Instant::now();
+            other.write_all(&[4, 2, 0, 8, 0, 0, 0, 8]).expect("an echo request");
+            other.read_exact(&mut [0; 8]).expect("its answer");
+            worst = worst.max(asked.elapsed());
+        }
+    });
+    reader.join().expect("no panic");
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+}
+
 /// `ovs-ofctl ARGS`; `None`, with the reason printed, where there is none.
 fn ofctl(host: &Host, args: &str) -> Option<String> {
     let mut command = host.command("ovs-ofctl");

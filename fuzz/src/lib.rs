@@ -93,7 +93,8 @@ pub fn frame(data: &[u8]) {
 /// What is joined is cut again.
 pub fn vxlan(data: &[u8]) {
     let Some((&tos, mut data)) = data.split_first() else { return };
-    let (mut pool, mut coalescer, mut packets) = (Pool::default(), Coalescer::default(), Vec::new());
+    let (mut pool, mut coalescer, mut packets) =
+        (Pool::default(), Coalescer::default(), Vec::new());
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
         let len = usize::from(u16::from_be_bytes(*len)).min(rest.len());
         let (datagram, rest) = rest.split_at(len);

@@ -163,10 +163,12 @@ impl OpenFlow {
         let mut next: Option<Instant> = self.uncommitted.then(|| self.committed + COMMIT_INTERVAL);
         for b in self.bridges.values_mut() {
             b.channels.write(&mut b.agent, now);
-            if b.channels.has_work(&mut b.agent) {
-                return Some(now);
-            }
-            next = next.into_iter().chain(b.channels.deadline(now)).min();
+            let due = if b.channels.has_work(&mut b.agent) {
+                Some(now)
+            } else {
+                b.channels.deadline(now)
+            };
+            next = next.into_iter().chain(due).min();
         }
         next
     }
