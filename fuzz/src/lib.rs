@@ -141,8 +141,8 @@ fn cut(p: &Packet) {
 /// A configuration file.
 pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(config) = vxswitch::config::parse(text, Path::new("/etc/vxswitch.toml")) {
-        vxswitch::config::check(&config);
+    if let Ok(config) = vxswitch::config::file::parse(text, Path::new("/etc/vxswitch.toml")) {
+        vxswitch::config::check::check(&config);
     }
 }
 
