@@ -24,7 +24,7 @@ fn key(n: u32) -> FlowKey {
     let mut key = FlowKey::default();
     key.in_port.set(1 + n % 16);
     key.eth_type.set(0x0800);
-    key.ipv4_src.set(0x0a00_0000 | n % 251);
+    key.ipv4_src.set(0x0a00_0000 | (n % 251));
     key.ipv4_dst.set(scramble(n));
     key
 }
