@@ -53,19 +53,23 @@ fn from_wire(action: &WireAction, m: &Match) -> Result<Action, WireError> {
         WireAction::PushPbb(ethertype) => Action::PushPbb(*ethertype),
         WireAction::PopPbb => Action::PopPbb,
         WireAction::Load { field, bit, bits, value } => {
-            let w = bits_of(*field, *bit, *bits, m)?;
-            if *bits > 64 || *bits < 64 && value >> bits != 0 {
+            let bits = bits_here(*field, *bit, *bits);
+            let w = bits_of(*field, *bit, bits, m)?;
+            if bits > 64 || bits < 64 && value >> bits != 0 {
                 return Err(bad(bad_action::BAD_ARGUMENT));
             }
-            Action::Load { field: w.field, bit: *bit, bits: *bits, value: *value }
+            Action::Load { field: w.field, bit: *bit, bits, value: *value }
         }
-        WireAction::Move { src, src_bit, dst, dst_bit, bits } => Action::Move {
-            src: bits_of(*src, *src_bit, *bits, m)?.field,
-            src_bit: *src_bit,
-            dst: bits_of(*dst, *dst_bit, *bits, m)?.field,
-            dst_bit: *dst_bit,
-            bits: *bits,
-        },
+        WireAction::Move { src, src_bit, dst, dst_bit, bits } => {
+            let here = bits_here(*src, *src_bit, *bits).min(bits_here(*dst, *dst_bit, *bits));
+            Action::Move {
+                src: bits_of(*src, *src_bit, here, m)?.field,
+                src_bit: *src_bit,
+                dst: bits_of(*dst, *dst_bit, here, m)?.field,
+                dst_bit: *dst_bit,
+                bits: here,
+            }
+        }
         WireAction::Resubmit { port, table } => Action::Resubmit {
             port: (*port != OLD_IN_PORT).then(|| new_port(*port)),
             table: (*table != SAME_TABLE).then_some(*table),
@@ -104,6 +108,17 @@ fn set_field(oxm: &Oxm, m: &Match) -> Result<Action, WireError> {
         return Err(bad(bad_action::MATCH_INCONSISTENT));
     }
     Ok(Action::SetField { field: w.field, value, mask })
+}
+
+/// The whole of ARP's opcode has 16 bits on the wire, and 8 in the packet path, that all opcodes fit.
+fn bits_here(id: OxmId, bit: u16, bits: u16) -> u16 {
+    let is_opcode = by_id(id).is_some_and(|w| w.field == Field::ArpOp);
+    if is_opcode && (bit, bits) == (0, 16) { 8 } else { bits }
+}
+
+/// The same the other way round.
+fn bits_there(field: Field, bit: u16, bits: u16) -> u16 {
+    if field == Field::ArpOp && (bit, bits) == (0, 8) { 16 } else { bits }
 }
 
 /// The field, if it has these bits.
@@ -151,7 +166,7 @@ fn to_wire(action: &Action, m: &Match) -> WireAction {
         Action::Load { field, bit, bits, value } => WireAction::Load {
             field: by_field(*field, m).id,
             bit: *bit,
-            bits: *bits,
+            bits: bits_there(*field, *bit, *bits),
             value: *value,
         },
         Action::Move { src, src_bit, dst, dst_bit, bits } => WireAction::Move {

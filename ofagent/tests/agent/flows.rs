@@ -194,6 +194,21 @@ fn statistics_show_every_action_as_it_was_sent() {
     assert_eq!(b.all_flows(c)[0].instructions, instructions);
 }
 
+/// The ARP responder that many a flow table has.
+#[test]
+fn the_whole_opcode_of_arp_is_loaded() {
+    let mut b = Bench::new(1);
+    let c = b.controller();
+    let (opcode, bit) = (OxmId::basic(f::ARP_OP), 0);
+    let load = Action::Load { field: opcode, bit, bits: 16, value: 2 };
+    let arp = vec![basic(f::ETH_TYPE, 0x0806)];
+    b.tell(c, &flow_mod(add(1, arp.clone(), vec![load.clone()])));
+    assert_eq!(b.all_flows(c)[0].instructions, [Instruction::ApplyActions(vec![load])]);
+    let load = Action::Load { field: opcode, bit, bits: 16, value: 0x102 };
+    let refused = b.refused(c, &flow_mod(add(2, arp, vec![load])));
+    assert_eq!(refused, WireError::new(kind::BAD_ACTION, bad_action::BAD_ARGUMENT));
+}
+
 #[test]
 fn a_flow_has_what_it_was_given_and_counts() {
     let mut b = Bench::new(2);

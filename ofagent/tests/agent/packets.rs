@@ -193,9 +193,9 @@ fn a_flood_is_limited_for_each_controller() {
     b.agent.set_rate_limit(Some(RateLimit { rate: 1, burst: 10 }));
     b.tell(c, &flow_mod(add(0, vec![], vec![to_controller(WHOLE_PACKET)])));
     let mut got = 0;
-    for _ in 0..20 {
+    for round in 1..=20 {
         (0..20).for_each(|_| b.put(1, &frame(2, 1)));
-        b.switch.barrier();
+        b.await_received(1, 20 * round);
         got += b.received(c).len();
     }
     assert!((10..=15).contains(&got), "{got} of 400");
