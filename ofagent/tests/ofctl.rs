@@ -57,6 +57,11 @@ impl Client {
 
 /// Runs `ovs-ofctl -O OpenFlow13` with `BR` standing for the socket; what it prints, errors too.
 fn ofctl(b: &mut Bench, args: &[&str]) -> String {
+    ofctl_while(b, args, |_| {})
+}
+
+/// The same, and something that happens all the while.
+fn ofctl_while(b: &mut Bench, args: &[&str], mut happens: impl FnMut(&mut Bench)) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("vxs-ofctl-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let socket = std::env::temp_dir().join(name);
@@ -65,6 +70,7 @@ fn ofctl(b: &mut Bench, args: &[&str]) -> String {
     let target = format!("unix:{}", socket.display());
     let args = args.iter().map(|a| if *a == "BR" { target.as_str() } else { a });
     let mut child = Command::new("ovs-ofctl")
+        .env("OVS_RUNDIR", std::env::temp_dir())
         .args(["-O", "OpenFlow13", "--timeout=20"])
         .args(args)
         .stdin(Stdio::null())
@@ -84,6 +90,7 @@ fn ofctl(b: &mut Bench, args: &[&str]) -> String {
             clients.push(Client { stream, input: Vec::new(), conn });
         }
         clients.retain_mut(|client| client.serve(b));
+        happens(b);
         std::thread::sleep(Duration::from_millis(1));
     }
     let output = child.wait_with_output().unwrap();
@@ -185,4 +192,22 @@ fn ofctl_asks_for_everything() {
     let out = "in_port=controller,packet=0200000000010200000000020800,actions=output:2";
     assert_eq!(ofctl(&mut b, &["packet-out", "BR", out]), "");
     assert_eq!(b.next(2).map(|f| f.len()), Some(14));
+}
+
+#[test]
+fn ofctl_monitors() {
+    if !installed() {
+        return;
+    }
+    let mut b = Bench::new(1);
+    assert_eq!(ofctl(&mut b, &["add-flow", "BR", "priority=3,actions=controller:60"]), "");
+    let mut n = 0;
+    let shown = ofctl_while(&mut b, &["--timeout=2", "monitor", "BR", "65534"], |b| {
+        n += 1;
+        if n % 50 == 0 {
+            b.put(1, &bench::frame(2, 1));
+        }
+    });
+    let expected = "total_len=200 in_port=1 (via action) data_len=60 buffer=";
+    assert!(shown.contains(expected), "{shown}");
 }
