@@ -316,8 +316,10 @@ fn start_ovs(host: &Namespace, dir: &Path) -> Result<Vec<Process>, String> {
         ],
         &dir.join("log"),
     )?;
-    // without its flow cache: what that remembers it revises only some time after a change
-    vsctl(&["set", "Open_vSwitch", ".", "other_config:flow-limit=0"])?;
+    // Without its flow cache: what that remembers it revises only some time after a change. It looks
+    // behind one VLAN tag unless it is told to look behind all that it can.
+    let limits = ["other_config:flow-limit=0", "other_config:vlan-limit=0"];
+    vsctl(&[&["set", "Open_vSwitch", "."], &limits[..]].concat())?;
     let mut bridge: Vec<String> =
         "add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure \
         other_config:disable-in-band=true other_config:mac-table-size=100000"

@@ -20,7 +20,7 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool) -> Shot {
     frame.extend(source(r, port));
     for _ in 0..r.pick(&[0, 0, 0, 1, 1, 2, 3]) {
         frame.extend(r.pick(&[0x8100_u16, 0x8100, 0x88a8]).to_be_bytes());
-        let tci = r.pick(&VIDS) | (r.below(8) as u16) << 13 | (r.below(8) as u16 / 7) << 12;
+        let tci = r.pick(&VIDS) | (r.below(8) as u16) << 13;
         frame.extend(tci.to_be_bytes());
     }
     let mpls = r.pick(&[0, 0, 0, 0, 1, 2, 3, 4]);
@@ -72,6 +72,10 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool) -> Shot {
     }
     if frame[12..14] == crate::lab::PROBE_TYPE {
         frame[13] ^= 1;
+    }
+    // Open vSwitch clears the drop eligible bit of a tag that the kernel took off
+    if frame.len() > 14 && [[0x81, 0], [0x88, 0xa8]].contains(&[frame[12], frame[13]]) {
+        frame[14] &= 0xef;
     }
     frame.truncate(1400);
     Shot { port: port.min(LOCAL), frame }
