@@ -53,12 +53,9 @@ pub struct FlowKey {
     /// Where the packet came in: in caches the datapath's [`crate::state::PortId`], in flow tables
     /// the bridge's OpenFlow port number (translation replaces the one with the other).
     pub in_port: U32,
-    /// [`TUN_CSUM`], [`TUN_DF`].
-    pub tun_flags: U16,
-    /// Outer TOS byte.
-    pub tun_tos: u8,
-    /// Outer TTL.
-    pub tun_ttl: u8,
+    /// Where a packet that was taken apart goes on (see [`crate::translate::Frozen`]); 0: it has
+    /// just arrived. Every decision looks at it and at the port, so they share a word.
+    pub recirc: U32,
     /// Outer IPv4 source; zero where the underlay is IPv6 or there is no tunnel.
     pub tun_src: U32,
     /// Outer IPv4 destination.
@@ -79,9 +76,12 @@ pub struct FlowKey {
     pub vlan: [Vlan; 2],
     /// MPLS label stack entries, outermost first.
     pub mpls: [U32; MPLS_DEPTH],
-    /// Where a packet that was taken apart goes on (see [`crate::translate::Frozen`]); 0: it has
-    /// just arrived.
-    pub recirc: U32,
+    /// [`TUN_CSUM`], [`TUN_DF`].
+    pub tun_flags: U16,
+    /// Outer TOS byte.
+    pub tun_tos: u8,
+    /// Outer TTL.
+    pub tun_ttl: u8,
     /// IPv6 flow label (20 bits).
     pub ipv6_label: U32,
     /// PBB service instance (24 bits).
