@@ -142,7 +142,7 @@ fn cut(p: &Packet) {
 pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(config) = vxswitch::config::file::parse(text, Path::new("/etc/vxswitch.toml")) {
-        vxswitch::config::check::check(&config);
+        let _ = vxswitch::config::check::check(&config);
     }
 }
 
