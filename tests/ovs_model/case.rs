@@ -2,6 +2,7 @@
 //! left out one by one.
 
 use crate::packets::Shot;
+use crate::tables::Mode;
 use std::fmt::Write;
 
 /// A flow. Matches and actions are `ovs-ofctl` words.
@@ -70,13 +71,14 @@ impl Group {
 }
 
 /// Tables and packets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) groups: Vec<Group>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) shots: Vec<Shot>,
     /// The switch learns addresses: packets go one at a time, because their order matters.
     pub(crate) learns: bool,
+    pub(crate) mode: Mode,
 }
 
 impl Case {

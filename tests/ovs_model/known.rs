@@ -10,19 +10,19 @@ struct Known {
 
 const KNOWN: &[Known] = &[
     Known {
-        reason: "where a third VLAN tag is pushed, Open vSwitch loses one of those below it",
-        is: |ours, theirs| {
-            let tags = tags(ours);
-            tags >= 3 && (1..tags).any(|i| without_tag(ours, i) == theirs)
-        },
-    },
-    Known {
         reason: "NORMAL takes every priority tag (VID 0) off, as ovs-vswitchd.conf.db(5) says of \
             priority-tags=never; Open vSwitch 3.1 leaves it on where its priority is not 0",
         is: |ours, theirs| {
             tags(theirs) >= 1
                 && u16::from_be_bytes([theirs[14], theirs[15]]).trailing_zeros() >= 13
                 && without_tag(theirs, 0) == ours
+        },
+    },
+    Known {
+        reason: "NORMAL leaves everything behind the first VLAN tag alone; Open vSwitch, told to look \
+            behind it, takes a second tag off that is 0",
+        is: |ours, theirs| {
+            tags(ours) >= 2 && ours[18..20] == [0, 0] && without_tag(ours, 1) == theirs
         },
     },
 ];

@@ -39,7 +39,7 @@ fn case(seed: u64) -> case::Case {
         // the bridge's own port gives and takes packets as the others do
         let port = 1 + r.below(LOCAL);
         for _ in 0..1 + r.below(burst()) {
-            let shot = packets::shot(&mut r, port, case.learns);
+            let shot = packets::shot(&mut r, port, case.learns, case.mode);
             case.shots.push(shot);
         }
     }

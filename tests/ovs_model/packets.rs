@@ -1,6 +1,7 @@
 //! Random packets: every protocol that a table can look into, whole, cut short, and damaged.
 
 use crate::rng::Rng;
+use crate::tables::Mode;
 use crate::values::{
     IPV4, L4_PORTS, LABELS, LOCAL, OTHER_TYPES, TTLS, VIDS, inner_mac, ipv6, mac, source,
 };
@@ -12,30 +13,40 @@ pub(crate) struct Shot {
     pub(crate) frame: Vec<u8>,
 }
 
-/// A shot by the given port. With `learnable` nothing damages the addresses, which a learning
+/// A shot by the given port, cut and damaged where the tables only look. With `learnable` nothing damages the addresses, which a learning
 /// switch remembers from one run to the next.
-pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool) -> Shot {
+pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Shot {
     let mut frame = Vec::with_capacity(256);
     frame.extend(mac(r));
     frame.extend(source(r, port));
-    for _ in 0..r.pick(&[0, 0, 0, 1, 1, 2, 3]) {
+    // Open vSwitch knows two; NORMAL and pushes make it lose those behind
+    let most = match mode {
+        Mode::Push => 1,
+        _ if learnable => 2,
+        _ => 3,
+    };
+    for _ in 0..r.pick(&[0, 0, 0, 1, 1, 2, 3]).min(most) {
         frame.extend(r.pick(&[0x8100_u16, 0x8100, 0x88a8]).to_be_bytes());
         let tci = r.pick(&VIDS) | (r.below(8) as u16) << 13;
         frame.extend(tci.to_be_bytes());
     }
-    let mpls = r.pick(&[0, 0, 0, 0, 1, 2, 3, 4]);
+    let most = if mode == Mode::Push { 2 } else { 4 };
+    let mpls = r.pick(&[0, 0, 0, 0, 1, 2, 3, 4]).min(most);
+    let whole = mode != Mode::Look;
     let inner = r.below(20);
     let ethertype = match inner {
         0..=8 => 0x0800_u16,
         9..=15 => 0x86dd,
         16..=17 => 0x0806,
         18 => r.pick(&OTHER_TYPES),
+        // pushed onto a frame that has a length in the type's place, a header makes no sense
+        _ if mode == Mode::Push => 0x0800,
         _ => r.below(0x600) as u16,
     };
     if mpls > 0 {
         frame.extend(r.pick(&[0x8847_u16, 0x8847, 0x8848]).to_be_bytes());
         for i in 0..mpls {
-            let bottom = u32::from(i + 1 == mpls) ^ u32::from(r.chance(3));
+            let bottom = u32::from(i + 1 == mpls) ^ u32::from(!whole && r.chance(3));
             let entry = r.pick(&LABELS) << 12 | (r.below(8) as u32) << 9 | bottom << 8;
             frame.extend((entry | u32::from(r.pick(&TTLS))).to_be_bytes());
         }
@@ -57,11 +68,11 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool) -> Shot {
     };
     frame.extend(body);
     let first = if learnable { 12 } else { 0 };
-    if r.chance(10) {
+    if !whole && r.chance(20) {
         let keep = 14.max(r.below(frame.len() + 1));
         frame.truncate(keep);
     }
-    if r.chance(10) {
+    if !whole && r.chance(20) {
         // in the headers, where it matters most; the probe's type stays the probe's alone
         let at = first + r.below(frame.len().min(70) - first);
         frame[at] = r.byte();
@@ -221,6 +232,12 @@ fn icmpv6(r: &mut Rng, payload: Vec<u8>) -> Vec<u8> {
 
 /// Puts the checksum into a transport header, rarely a wrong one.
 fn finish(r: &mut Rng, protocol: u8, pseudo: &[u8], body: &mut [u8]) {
+    if protocol == 132 {
+        // a wrong one vxswitch leaves as it is, Open vSwitch makes it wrong in another way
+        body[8..12].fill(0);
+        let sum = crc32c(body);
+        body[8..12].copy_from_slice(&sum.to_le_bytes());
+    }
     let (at, pseudo) = match protocol {
         6 => (16, pseudo),
         17 => (6, pseudo),
@@ -243,6 +260,15 @@ fn finish(r: &mut Rng, protocol: u8, pseudo: &[u8], body: &mut [u8]) {
         sum = r.bits() as u16;
     }
     body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// SCTP's checksum (RFC 9260, appendix A).
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 }
+        })
+    })
 }
 
 /// The Internet checksum (RFC 1071) over both.

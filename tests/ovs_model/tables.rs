@@ -34,20 +34,45 @@ struct Known {
     kind: Kind,
     /// A VLAN tag is known to be there, or known not to be; `None`: who knows.
     tagged: Option<bool>,
-    /// Tags that are known to be there; Open vSwitch refuses a flow that pushes a third.
-    tags: usize,
+    /// A header was pushed. Of more than two tags, and of more than three MPLS entries, Open vSwitch
+    /// loses some or drops the packet.
+    pushed: bool,
+    /// The outermost MPLS entry is the last: what is behind a lower one Open vSwitch pops with it.
+    bottom: bool,
+    /// In table 0, through which a packet comes once.
+    first: bool,
+}
+
+/// What the tables of a case do beside matching and output; docs/conformance.md says why not all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing to the packets, which may be of any shape and cut anywhere.
+    Look,
+    /// Set and pop fields.
+    Edit,
+    /// Push headers too, once: from table 0, or in the action set.
+    Push,
+}
+
+/// What a case may have.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    learns: bool,
+    mode: Mode,
+    /// Action sets. Open vSwitch 3.1 aborts where it recirculates (for pop_mpls, or a select group)
+    /// with an action set that is longer than what is left to do (ofproto-dpif-rid.c:235): a case has
+    /// the one or the other.
+    sets: bool,
 }
 
 /// A case's tables, without packets yet.
 pub(crate) fn tables(r: &mut Rng) -> Case {
-    let learns = r.chance(30);
-    // Open vSwitch 3.1 aborts where it recirculates (for pop_mpls, or a select group) with an action
-    // set that is longer than what is left to do (ofproto-dpif-rid.c:235): a case has the one or the
-    // other.
-    let sets = r.chance(50);
-    let mut case = Case { learns, ..Case::default() };
+    let mode = r.pick(&[Mode::Look, Mode::Edit, Mode::Edit, Mode::Push]);
+    let rules = Rules { learns: r.chance(30), mode, sets: r.chance(50) };
+    let learns = rules.learns;
+    let mut case = Case { groups: vec![], flows: vec![], shots: vec![], learns, mode };
     for id in 1..=r.below(5) as u32 {
-        case.groups.push(group(r, id, sets));
+        case.groups.push(group(r, id, rules));
     }
     // a group calls those before it only: a chain, and no loop
     let groups = case.groups.len();
@@ -56,16 +81,16 @@ pub(crate) fn tables(r: &mut Rng) -> Case {
         for n in 0..flows {
             // with an action set every table has an answer: the specification drops what a table has
             // none for (5.4), Open vSwitch still executes the set
-            let last = n == 0 && (sets || r.chance(80));
+            let last = n == 0 && (rules.sets || r.chance(80));
             let priority = if last { 0 } else { n as u16 * 10 };
-            case.flows.push(flow(r, table, priority, last, groups, (learns, sets)));
+            case.flows.push(flow(r, table, priority, last, groups, rules));
         }
     }
     case
 }
 
-fn group(r: &mut Rng, id: u32, sets: bool) -> Group {
-    let kind = r.pick(&["all", "all", if sets { "all" } else { "select" }, "indirect", "ff"]);
+fn group(r: &mut Rng, id: u32, rules: Rules) -> Group {
+    let kind = r.pick(&["all", "all", if rules.sets { "all" } else { "select" }, "indirect", "ff"]);
     let buckets = match kind {
         "all" => r.below(4),
         "ff" => 1 + r.below(3),
@@ -74,8 +99,9 @@ fn group(r: &mut Rng, id: u32, sets: bool) -> Group {
     };
     let buckets = (0..buckets)
         .map(|_| {
-            let mut known = Known { kind: Kind::Any, tagged: None, tags: 0 };
-            let mut actions = action_set(r, &mut known, id as usize - 1, false);
+            let mut known =
+                Known { kind: Kind::Any, tagged: None, pushed: false, bottom: false, first: false };
+            let mut actions = action_set(r, &mut known, id as usize - 1, rules, false);
             if actions.is_empty() {
                 actions.push(format!("output:{}", 1 + r.below(VETHS)));
             }
@@ -85,25 +111,20 @@ fn group(r: &mut Rng, id: u32, sets: bool) -> Group {
     Group { id, kind, buckets }
 }
 
-fn flow(
-    r: &mut Rng,
-    table: u8,
-    priority: u16,
-    all: bool,
-    groups: usize,
-    (learns, sets): (bool, bool),
-) -> Flow {
-    let mut known = Known { kind: Kind::Any, tagged: None, tags: 0 };
+fn flow(r: &mut Rng, table: u8, priority: u16, all: bool, groups: usize, rules: Rules) -> Flow {
+    let mut known =
+        Known { kind: Kind::Any, tagged: None, pushed: false, bottom: false, first: false };
+    known.first = table == 0;
     let mut flow = Flow { table, priority, ..Flow::default() };
     if !all {
         flow.matches = matches(r, &mut known, table);
     }
     for _ in 0..r.pick(&[0, 1, 1, 2, 3, 5]) {
-        flow.apply.push(action(r, &mut known, table, groups, (learns, sets)));
+        flow.apply.push(action(r, &mut known, table, groups, rules));
     }
     flow.clear = r.chance(8);
-    if sets && r.chance(40) {
-        flow.write = action_set(r, &mut known, groups, true);
+    if rules.sets && r.chance(40) {
+        flow.write = action_set(r, &mut known, groups, rules, true);
     }
     if r.chance(15) {
         flow.metadata = Some(masked(r, 8));
@@ -203,15 +224,15 @@ fn vlan(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
             m.push("vlan_tci=0".into());
         }
         1 | 2 => {
-            (known.tagged, known.tags) = (Some(true), 1);
+            known.tagged = Some(true);
             m.push(format!("dl_vlan={}", r.pick(&VIDS)));
         }
         3 => {
-            (known.tagged, known.tags) = (Some(true), 1);
+            known.tagged = Some(true);
             m.push("vlan_tci=0x1000/0x1000".into());
         }
         4 => {
-            (known.tagged, known.tags) = (Some(true), 1);
+            known.tagged = Some(true);
             m.push(format!("vlan_vid={:#x}/0x1001", 0x1000 | r.below(2)));
         }
         _ => return,
@@ -319,7 +340,10 @@ fn network(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
         Mpls => {
             maybe(r, m, 40, |r| format!("mpls_label={}", r.pick(&LABELS)));
             maybe(r, m, 20, |r| format!("mpls_tc={}", r.below(8)));
-            maybe(r, m, 30, |r| format!("mpls_bos={}", r.below(2)));
+            known.bottom = r.chance(40);
+            if known.bottom {
+                m.push("mpls_bos=1".into());
+            }
         }
     }
 }
@@ -329,20 +353,14 @@ fn group_word(r: &mut Rng, groups: usize) -> Option<String> {
 }
 
 /// An action of apply_actions; `known` is what holds behind it.
-fn action(
-    r: &mut Rng,
-    known: &mut Known,
-    table: u8,
-    groups: usize,
-    (learns, sets): (bool, bool),
-) -> String {
+fn action(r: &mut Rng, known: &mut Known, table: u8, groups: usize, rules: Rules) -> String {
     loop {
         let word = match r.below(28) {
             0..=6 => Some(format!("output:{}", 1 + r.below(VETHS))),
             7 => Some("in_port".into()),
             8 => Some("LOCAL".into()),
             9 => Some(r.pick(&["flood", "all"]).into()),
-            10 | 11 if learns => Some("normal".into()),
+            10 | 11 if rules.learns => Some("normal".into()),
             12 => group_word(r, groups),
             13 if table + 1 < TABLES => {
                 let to = table + 1 + r.below(usize::from(TABLES - table - 1)) as u8;
@@ -353,9 +371,12 @@ fn action(
                 })
             }
             14 => Some(register(r, known)),
-            15 | 16 => push_or_pop(r, known, !sets),
-            17..=26 => set_field(r, known),
-            27 => dec_ttl(known),
+            15 | 16 if rules.mode != Mode::Look => {
+                let push = rules.mode == Mode::Push && !rules.sets && table == 0;
+                push_or_pop(r, known, push, !rules.sets)
+            }
+            17..=26 if rules.mode != Mode::Look => set_field(r, known, rules),
+            27 if rules.mode != Mode::Look => dec_ttl(known),
             _ => None,
         };
         if let Some(word) = word {
@@ -365,13 +386,20 @@ fn action(
 }
 
 /// Actions of write_actions or of a bucket.
-fn action_set(r: &mut Rng, known: &mut Known, groups: usize, write: bool) -> Vec<String> {
+fn action_set(
+    r: &mut Rng,
+    known: &mut Known,
+    groups: usize,
+    rules: Rules,
+    write: bool,
+) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for _ in 0..r.pick(&[1, 1, 2, 3]) {
         let word = match r.below(12) {
-            0..=2 => set_field(r, known),
+            _ if rules.mode == Mode::Look => None,
+            0..=2 => set_field(r, known, rules),
             3 => dec_ttl(known),
-            4 => push_or_pop(r, known, write),
+            4 => push_or_pop(r, known, write && rules.mode == Mode::Push, write),
             _ => None,
         };
         out.extend(word);
@@ -408,33 +436,37 @@ fn register(r: &mut Rng, known: &Known) -> String {
 /// A push sets the new header's fields too: what they are by default differs, and is meant to. Open
 /// vSwitch gives a second VLAN tag the number 0, MPLS before IPv6 the label 2 and before ARP the TTL
 /// 64, where OpenFlow 1.3.5 (5.12.1) copies what the packet had, or takes 0.
-fn push_or_pop(r: &mut Rng, known: &mut Known, pop: bool) -> Option<String> {
+fn push_or_pop(r: &mut Rng, known: &mut Known, push: bool, pop: bool) -> Option<String> {
     match r.below(4) {
-        0 if known.tags < 2 => {
+        0 if push && !known.pushed => {
             known.tagged = Some(true);
-            known.tags += 1;
+            known.pushed = true;
             let (tpid, vid) = (r.pick(&["0x8100", "0x88a8"]), 0x1000 | r.pick(&VIDS));
             let pcp = r.below(8);
             Some(format!("push_vlan:{tpid},set_field:{vid}->vlan_vid,set_field:{pcp}->vlan_pcp"))
         }
         1 if known.tagged == Some(true) => {
             known.tagged = None;
-            known.tags -= 1;
             Some("pop_vlan".into())
         }
-        2 => {
+        2 if push && !known.pushed => {
+            (known.pushed, known.bottom) = (true, false);
             known.kind = Kind::Mpls;
             let (label, tc, ttl) = (r.pick(&LABELS), r.below(8), r.pick(&TTLS));
             let set = format!("set_field:{label}->mpls_label,set_field:{tc}->mpls_tc");
             Some(format!("push_mpls:0x8847,{set},set_mpls_ttl({ttl})"))
         }
         3 if pop && known.kind == Kind::Mpls => {
-            let (ethertype, kind) = r.pick(&[
-                ("0x0800", Kind::Ip(false, None)),
-                ("0x86dd", Kind::Ip(true, None)),
-                ("0x8847", Kind::Mpls),
-                ("0x0806", Kind::Arp),
-            ]);
+            let (ethertype, kind) = if known.bottom {
+                r.pick(&[
+                    ("0x0800", Kind::Ip(false, None)),
+                    ("0x86dd", Kind::Ip(true, None)),
+                    ("0x0806", Kind::Arp),
+                ])
+            } else {
+                ("0x8847", Kind::Mpls)
+            };
+            known.bottom = false;
             known.kind = kind;
             Some(format!("pop_mpls:{ethertype}"))
         }
@@ -450,7 +482,7 @@ fn dec_ttl(known: &Known) -> Option<String> {
     }
 }
 
-fn set_field(r: &mut Rng, known: &mut Known) -> Option<String> {
+fn set_field(r: &mut Rng, known: &mut Known, rules: Rules) -> Option<String> {
     use Transport::{Icmp, Neighbour, Sctp, Tcp, Udp};
     let ports = |r: &mut Rng, name: &str| {
         format!("set_field:{}->{name}_{}", r.pick(&L4_PORTS), r.pick(&["src", "dst"]))
@@ -467,8 +499,10 @@ fn set_field(r: &mut Rng, known: &mut Known) -> Option<String> {
             format!("set_field:{}->vlan_vid", 0x1000 | r.pick(&VIDS))
         }
         (3, _) if known.tagged == Some(true) => format!("set_field:{}->vlan_pcp", r.below(8)),
-        (2, Kind::Any) => {
-            (known.tagged, known.tags) = (Some(true), known.tags.max(1));
+        (2, Kind::Any)
+            if rules.mode == Mode::Push && !rules.sets && known.first && !known.pushed =>
+        {
+            (known.tagged, known.pushed) = (Some(true), true);
             // where no tag is known of, these words push one
             format!("mod_vlan_vid:{},mod_vlan_pcp:{}", r.pick(&VIDS), r.below(8))
         }
