@@ -8,24 +8,15 @@ struct Known {
     is: fn(&[u8], &[u8]) -> bool,
 }
 
-const KNOWN: &[Known] = &[
-    Known {
-        reason: "NORMAL takes every priority tag (VID 0) off, as ovs-vswitchd.conf.db(5) says of \
+const KNOWN: &[Known] = &[Known {
+    reason: "NORMAL takes every priority tag (VID 0) off, as ovs-vswitchd.conf.db(5) says of \
             priority-tags=never; Open vSwitch 3.1 leaves it on where its priority is not 0",
-        is: |ours, theirs| {
-            tags(theirs) >= 1
-                && u16::from_be_bytes([theirs[14], theirs[15]]).trailing_zeros() >= 13
-                && without_tag(theirs, 0) == ours
-        },
+    is: |ours, theirs| {
+        tags(theirs) >= 1
+            && u16::from_be_bytes([theirs[14], theirs[15]]).trailing_zeros() >= 13
+            && without_tag(theirs, 0) == ours
     },
-    Known {
-        reason: "NORMAL leaves everything behind the first VLAN tag alone; Open vSwitch, told to look \
-            behind it, takes a second tag off that is 0",
-        is: |ours, theirs| {
-            tags(ours) >= 2 && ours[18..20] == [0, 0] && without_tag(ours, 1) == theirs
-        },
-    },
-];
+}];
 
 /// What is listed in other words that mean the same: ours, Open vSwitch's, and the reason.
 const WORDS: &[(&str, &str, &str)] = &[(

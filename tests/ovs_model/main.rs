@@ -10,6 +10,7 @@ mod case;
 mod compare;
 mod known;
 mod lab;
+mod matches;
 mod packets;
 mod rng;
 mod tables;

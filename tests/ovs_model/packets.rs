@@ -25,14 +25,16 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Sho
         _ if learnable => 2,
         _ => 3,
     };
-    for _ in 0..r.pick(&[0, 0, 0, 1, 1, 2, 3]).min(most) {
+    let count = r.pick(&[0, 0, 0, 1, 1, 2, 3]).min(most);
+    for _ in 0..count {
         frame.extend(r.pick(&[0x8100_u16, 0x8100, 0x88a8]).to_be_bytes());
-        let tci = r.pick(&VIDS) | (r.below(8) as u16) << 13;
-        frame.extend(tci.to_be_bytes());
+        // a priority tag before or behind another tag makes Open vSwitch's NORMAL take the other off
+        let vid = if learnable && count > 1 { r.pick(&VIDS[1..]) } else { r.pick(&VIDS) };
+        frame.extend((vid | (r.below(8) as u16) << 13).to_be_bytes());
     }
     let most = if mode == Mode::Push { 2 } else { 4 };
     let mpls = r.pick(&[0, 0, 0, 0, 1, 2, 3, 4]).min(most);
-    let whole = mode != Mode::Look;
+    let whole = mode != Mode::Look || learnable;
     let inner = r.below(20);
     let ethertype = match inner {
         0..=8 => 0x0800_u16,
@@ -54,14 +56,14 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Sho
         frame.extend(ethertype.to_be_bytes());
     }
     let body = match ethertype {
-        0x0800 => ipv4(r),
-        0x86dd => over_ipv6(r),
+        0x0800 => ipv4(r, mode),
+        0x86dd => over_ipv6(r, mode),
         0x0806 => arp(r),
         // Logical link control: SNAP leads on to another type
         0..0x600 if r.chance(50) => {
             let mut b = vec![0xaa, 0xaa, 3, 0, 0, 0];
-            b.extend(r.pick(&[0x0800_u16, 0x86dd]).to_be_bytes());
-            b.extend(ipv4(r));
+            b.extend(if whole { 0x0800_u16 } else { r.pick(&[0x0800, 0x86dd]) }.to_be_bytes());
+            b.extend(ipv4(r, mode));
             b
         }
         _ => r.bytes(46),
@@ -107,15 +109,16 @@ fn arp(r: &mut Rng) -> Vec<u8> {
     b
 }
 
-fn ipv4(r: &mut Rng) -> Vec<u8> {
+/// Fragments come only to tables that look: of a later one Open vSwitch changes what stands where a
+/// checksum would. First fragments do not come, because they have no ports for Open vSwitch.
+fn ipv4(r: &mut Rng, mode: Mode) -> Vec<u8> {
     let (protocol, mut body) = transport(r, false);
     let (src, dst) = (r.pick(&IPV4), r.pick(&IPV4));
     let options = if r.chance(10) { 4 * (1 + r.below(3)) } else { 0 };
     let fragment: u16 = match r.below(12) {
-        0 => 0x2000,
-        1 => 0x2000 | 185,
-        2 => 7,
-        3..=5 => 0x4000,
+        0 if mode == Mode::Look => 0x2000 | 185,
+        1 if mode == Mode::Look => 7,
+        2..=5 => 0x4000,
         _ => 0,
     };
     let mut pseudo: Vec<u8> = [src, dst].concat();
@@ -136,7 +139,7 @@ fn ipv4(r: &mut Rng) -> Vec<u8> {
     b
 }
 
-fn over_ipv6(r: &mut Rng) -> Vec<u8> {
+fn over_ipv6(r: &mut Rng, mode: Mode) -> Vec<u8> {
     let (protocol, mut body) = transport(r, true);
     let (src, dst) = (ipv6(r), ipv6(r));
     let mut pseudo: Vec<u8> = [src, dst].concat();
@@ -147,11 +150,11 @@ fn over_ipv6(r: &mut Rng) -> Vec<u8> {
     if r.chance(15) {
         // built from the inside out: destination options, fragment, routing, hop-by-hop
         for (kind, percent) in [(60, 30), (44, 50), (43, 30), (0, 40)] {
-            if r.chance(percent) {
+            if r.chance(percent) && (kind != 44 || mode == Mode::Look) {
                 let mut header = vec![next, 0, 0, 0, 0, 0, 0, 0];
                 match kind {
                     44 => header[2..4]
-                        .copy_from_slice(&r.pick(&[0_u16, 1, 1 << 3, 1 << 3 | 1]).to_be_bytes()),
+                        .copy_from_slice(&r.pick(&[0_u16, 1 << 3, 1 << 3 | 1]).to_be_bytes()),
                     43 => header[2] = 2,
                     _ => header[2..4].copy_from_slice(&[1, 4]),
                 }

@@ -2,6 +2,7 @@
 //! actions keep OpenFlow's prerequisites, so that a switch has no reason to refuse them.
 
 use crate::case::{Bucket, Case, Flow, Group};
+use crate::matches::{masked, matches};
 use crate::rng::Rng;
 use crate::values::{
     IPV4, L4_PORTS, LABELS, TTLS, VETHS, VIDS, inner_mac, ipv4_text, ipv6, ipv6_text, mac, mac_text,
@@ -11,7 +12,7 @@ const TABLES: u8 = 5;
 
 /// What is known of a packet where an action stands: by the flow's match, and by the actions before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Any,
     Arp,
     /// IPv4 or IPv6 (true), and the transport protocol if it is known.
@@ -20,7 +21,7 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
+pub(crate) enum Transport {
     Tcp,
     Udp,
     Sctp,
@@ -30,17 +31,17 @@ enum Transport {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    kind: Kind,
+pub(crate) struct Known {
+    pub(crate) kind: Kind,
     /// A VLAN tag is known to be there, or known not to be; `None`: who knows.
-    tagged: Option<bool>,
+    pub(crate) tagged: Option<bool>,
     /// A header was pushed. Of more than two tags, and of more than three MPLS entries, Open vSwitch
     /// loses some or drops the packet.
-    pushed: bool,
+    pub(crate) pushed: bool,
     /// The outermost MPLS entry is the last: what is behind a lower one Open vSwitch pops with it.
-    bottom: bool,
+    pub(crate) bottom: bool,
     /// In table 0, through which a packet comes once.
-    first: bool,
+    pub(crate) first: bool,
 }
 
 /// What the tables of a case do beside matching and output; docs/conformance.md says why not all at once.
@@ -135,219 +136,6 @@ fn flow(r: &mut Rng, table: u8, priority: u16, all: bool, groups: usize, rules: 
     flow
 }
 
-/// A number of `bits` bits, often with a mask.
-fn masked(r: &mut Rng, bits: u32) -> String {
-    let all = (1_u64 << bits) - 1;
-    let mask = if r.chance(50) { all } else { 1 + r.bits() % all };
-    let value = r.bits() & mask;
-    if mask == all { format!("{value:#x}") } else { format!("{value:#x}/{mask:#x}") }
-}
-
-fn masked_mac(r: &mut Rng, address: [u8; 6]) -> String {
-    let mask = match r.below(6) {
-        0 => [1, 0, 0, 0, 0, 0],
-        1 => [0, 0, 0, 0, 0, 3],
-        2 => [0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
-        _ => return mac_text(address),
-    };
-    let mut value = address;
-    value.iter_mut().zip(mask).for_each(|(v, m)| *v &= m);
-    format!("{}/{}", mac_text(value), mac_text(mask))
-}
-
-fn masked_ipv4(r: &mut Rng) -> String {
-    let a = r.pick(&IPV4);
-    let mask = match r.below(5) {
-        0 => [255, 255, 255, 0],
-        1 => [255, 0, 0, 0],
-        // not a prefix
-        2 => [0, 0, 255, 1],
-        _ => return ipv4_text(a),
-    };
-    let value = std::array::from_fn(|i| a[i] & mask[i]);
-    format!("{}/{}", ipv4_text(value), ipv4_text(mask))
-}
-
-fn masked_ipv6(r: &mut Rng) -> String {
-    let a = ipv6(r);
-    let bits = match r.below(4) {
-        0 => 32,
-        1 => 16,
-        _ => return ipv6_text(a),
-    };
-    let mut value = [0; 16];
-    value[..bits / 8].copy_from_slice(&a[..bits / 8]);
-    format!("{}/{bits}", ipv6_text(value))
-}
-
-fn masked_port(r: &mut Rng) -> String {
-    let port = r.pick(&L4_PORTS);
-    match r.below(4) {
-        0 => format!("{:#x}/0xfff0", port & 0xfff0),
-        1 => format!("{:#x}/1", port & 1),
-        _ => port.to_string(),
-    }
-}
-
-fn matches(r: &mut Rng, known: &mut Known, table: u8) -> Vec<String> {
-    let mut m = Vec::new();
-    if r.chance(25) {
-        m.push(format!("in_port={}", r.pick(&["1", "2", "3", "4", "LOCAL"])));
-    }
-    if r.chance(15) {
-        let a = mac(r);
-        m.push(format!("dl_src={}", masked_mac(r, a)));
-    }
-    if r.chance(15) {
-        let a = mac(r);
-        m.push(format!("dl_dst={}", masked_mac(r, a)));
-    }
-    vlan(r, known, &mut m);
-    network(r, known, &mut m);
-    if table > 0 && r.chance(15) {
-        m.push(format!("metadata={}", masked(r, 8)));
-    }
-    if table > 0 && r.chance(15) {
-        let n = r.below(3);
-        m.push(format!("reg{n}={}", masked(r, 16)));
-    }
-    if table > 0 && r.chance(5) {
-        m.push(format!("tun_id={}", masked(r, 8)));
-    }
-    m
-}
-
-fn vlan(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
-    match r.below(16) {
-        0 => {
-            known.tagged = Some(false);
-            m.push("vlan_tci=0".into());
-        }
-        1 | 2 => {
-            known.tagged = Some(true);
-            m.push(format!("dl_vlan={}", r.pick(&VIDS)));
-        }
-        3 => {
-            known.tagged = Some(true);
-            m.push("vlan_tci=0x1000/0x1000".into());
-        }
-        4 => {
-            known.tagged = Some(true);
-            m.push(format!("vlan_vid={:#x}/0x1001", 0x1000 | r.below(2)));
-        }
-        _ => return,
-    }
-    if known.tagged == Some(true) && !m.iter().any(|w| w.starts_with("vlan_tci")) && r.chance(30) {
-        m.push(format!("dl_vlan_pcp={}", r.below(8)));
-    }
-}
-
-/// A match in so many of 100 cases.
-fn maybe(r: &mut Rng, m: &mut Vec<String>, percent: usize, text: impl FnOnce(&mut Rng) -> String) {
-    if r.chance(percent) {
-        let word = text(r);
-        m.push(word);
-    }
-}
-
-fn network(r: &mut Rng, known: &mut Known, m: &mut Vec<String>) {
-    use Kind::{Any, Arp, Ip, Mpls};
-    use Transport::{Icmp, Neighbour, Sctp, Tcp, Udp};
-    let six = r.chance(40);
-    let (kind, word) = match r.below(24) {
-        0..=7 => (Any, String::new()),
-        8 | 9 => (Arp, "arp".into()),
-        10..=12 => (Ip(six, None), if six { "ipv6" } else { "ip" }.into()),
-        13..=15 => (Ip(six, Some(Tcp)), if six { "tcp6" } else { "tcp" }.into()),
-        16..=18 => (Ip(six, Some(Udp)), if six { "udp6" } else { "udp" }.into()),
-        19 => (Ip(six, Some(Sctp)), if six { "sctp6" } else { "sctp" }.into()),
-        20 => (Ip(six, Some(Icmp)), if six { "icmp6" } else { "icmp" }.into()),
-        21 if six => {
-            let advertisement = r.chance(50);
-            let kind = 135 + u8::from(advertisement);
-            (
-                Ip(true, Some(Neighbour(advertisement))),
-                format!("icmp6,icmpv6_type={kind},icmpv6_code=0"),
-            )
-        }
-        21 => (Any, format!("dl_type={:#06x}", r.pick(&[0x88cc, 0x8870, 0x05ff]))),
-        _ => (Mpls, if r.chance(80) { "mpls" } else { "mplsm" }.into()),
-    };
-    known.kind = kind;
-    if !word.is_empty() {
-        m.push(word);
-    }
-
-    match kind {
-        Any => {}
-        Arp => {
-            maybe(r, m, 30, |r| format!("arp_op={}", r.below(3)));
-            maybe(r, m, 30, |r| format!("arp_spa={}", masked_ipv4(r)));
-            maybe(r, m, 30, |r| format!("arp_tpa={}", masked_ipv4(r)));
-            maybe(r, m, 20, |r| {
-                let a = inner_mac(r);
-                format!("arp_sha={}", masked_mac(r, a))
-            });
-            maybe(r, m, 20, |r| format!("arp_tha={}", mac_text(inner_mac(r))));
-        }
-        Ip(six, transport) => {
-            if six {
-                maybe(r, m, 25, |r| format!("ipv6_src={}", masked_ipv6(r)));
-                maybe(r, m, 25, |r| format!("ipv6_dst={}", masked_ipv6(r)));
-                maybe(r, m, 15, |r| format!("ipv6_label={}", r.pick(&["0", "1", "0x1/0x1"])));
-            } else {
-                maybe(r, m, 25, |r| format!("nw_src={}", masked_ipv4(r)));
-                maybe(r, m, 25, |r| format!("nw_dst={}", masked_ipv4(r)));
-            }
-            maybe(r, m, 10, |r| format!("ip_dscp={}", r.below(64)));
-            maybe(r, m, 10, |r| format!("nw_ecn={}", r.below(4)));
-            maybe(r, m, 10, |r| format!("nw_ttl={}", r.pick(&TTLS)));
-            let fragment = r.pick(&["no", "yes", "first", "later", "not_later"]);
-            if r.chance(10) {
-                m.push(format!("ip_frag={fragment}"));
-                if ["yes", "later"].contains(&fragment) {
-                    // there may be no ports to match or set
-                    known.kind = Ip(six, None);
-                    return;
-                }
-            }
-            match transport {
-                Some(Tcp | Udp | Sctp) => {
-                    maybe(r, m, 35, |r| format!("tp_src={}", masked_port(r)));
-                    maybe(r, m, 35, |r| format!("tp_dst={}", masked_port(r)));
-                }
-                Some(Icmp) => {
-                    let names = if six {
-                        ("icmpv6_type", "icmpv6_code")
-                    } else {
-                        ("icmp_type", "icmp_code")
-                    };
-                    let kinds: &[u8] = if six { &[128, 129, 1] } else { &[0, 3, 8] };
-                    maybe(r, m, 50, |r| format!("{}={}", names.0, r.pick(kinds)));
-                    maybe(r, m, 30, |r| format!("{}={}", names.1, r.below(2)));
-                }
-                Some(Neighbour(advertisement)) => {
-                    maybe(r, m, 40, |r| format!("nd_target={}", masked_ipv6(r)));
-                    let name = if advertisement { "nd_tll" } else { "nd_sll" };
-                    maybe(r, m, 30, |r| format!("{name}={}", mac_text(inner_mac(r))));
-                }
-                None => {}
-            }
-            if transport == Some(Tcp) {
-                maybe(r, m, 15, |r| format!("tcp_flags={:#x}/{:#x}", 2, 2 + r.below(2)));
-            }
-        }
-        Mpls => {
-            maybe(r, m, 40, |r| format!("mpls_label={}", r.pick(&LABELS)));
-            maybe(r, m, 20, |r| format!("mpls_tc={}", r.below(8)));
-            known.bottom = r.chance(40);
-            if known.bottom {
-                m.push("mpls_bos=1".into());
-            }
-        }
-    }
-}
-
 fn group_word(r: &mut Rng, groups: usize) -> Option<String> {
     (groups > 0).then(|| format!("group:{}", 1 + r.below(groups)))
 }
@@ -370,13 +158,14 @@ fn action(r: &mut Rng, known: &mut Known, table: u8, groups: usize, rules: Rules
                     format!("resubmit({},{to})", 1 + r.below(VETHS))
                 })
             }
-            14 => Some(register(r, known)),
+            14 => Some(register(r, known, rules)),
             15 | 16 if rules.mode != Mode::Look => {
                 let push = rules.mode == Mode::Push && !rules.sets && table == 0;
                 push_or_pop(r, known, push, !rules.sets)
             }
             17..=26 if rules.mode != Mode::Look => set_field(r, known, rules),
-            27 if rules.mode != Mode::Look => dec_ttl(known),
+            // where the TTL ends, Open vSwitch still executes the action set, and vxswitch drops
+            27 if rules.mode != Mode::Look && !rules.sets => dec_ttl(known),
             _ => None,
         };
         if let Some(word) = word {
@@ -412,7 +201,7 @@ fn action_set(
     out
 }
 
-fn register(r: &mut Rng, known: &Known) -> String {
+fn register(r: &mut Rng, known: &Known, rules: Rules) -> String {
     let n = r.below(3);
     match r.below(6) {
         0 => format!("load:{:#x}->NXM_NX_REG{n}[0..7]", r.below(256)),
@@ -421,7 +210,7 @@ fn register(r: &mut Rng, known: &Known) -> String {
         3 => format!("move:NXM_NX_REG{n}[0..7]->NXM_NX_TUN_ID[0..7]"),
         4 => format!("set_field:{}->metadata", masked(r, 8)),
         _ => match known.kind {
-            Kind::Ip(false, _) => r
+            Kind::Ip(false, _) if rules.mode != Mode::Look => r
                 .pick(&[
                     "move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[]",
                     "move:NXM_NX_REG0[0..7]->NXM_OF_IP_SRC[8..15]",
@@ -512,7 +301,7 @@ fn set_field(r: &mut Rng, known: &mut Known, rules: Rules) -> Option<String> {
             _ => format!("set_mpls_ttl({})", r.pick(&TTLS)),
         },
         (4.., Kind::Arp) => match r.below(5) {
-            0 => format!("set_field:{}->arp_op", r.below(3)),
+            0 => format!("set_field:{}->arp_op", 1 + r.below(2)),
             1 => format!("set_field:{}->arp_spa", ipv4_text(r.pick(&IPV4))),
             2 => format!("set_field:{}->arp_tpa", ipv4_text(r.pick(&IPV4))),
             3 => format!("set_field:{}->arp_sha", mac_text(inner_mac(r))),
