@@ -32,7 +32,12 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Sho
         let vid = if learnable && count > 1 { r.pick(&VIDS[1..]) } else { r.pick(&VIDS) };
         frame.extend((vid | (r.below(8) as u16) << 13).to_be_bytes());
     }
-    let most = if mode == Mode::Push { 2 } else { 4 };
+    // Open vSwitch knows three MPLS entries, and changes no ARP of an operation above 255
+    let most = match mode {
+        Mode::Look => 4,
+        Mode::Edit => 3,
+        Mode::Push => 2,
+    };
     let mpls = r.pick(&[0, 0, 0, 0, 1, 2, 3, 4]).min(most);
     let whole = mode != Mode::Look || learnable;
     let inner = r.below(20);
@@ -58,7 +63,7 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Sho
     let body = match ethertype {
         0x0800 => ipv4(r, mode),
         0x86dd => over_ipv6(r, mode),
-        0x0806 => arp(r),
+        0x0806 => arp(r, mode),
         // Logical link control: SNAP leads on to another type
         0..0x600 if r.chance(50) => {
             let mut b = vec![0xaa, 0xaa, 3, 0, 0, 0];
@@ -94,8 +99,9 @@ pub(crate) fn shot(r: &mut Rng, port: usize, learnable: bool, mode: Mode) -> Sho
     Shot { port: port.min(LOCAL), frame }
 }
 
-fn arp(r: &mut Rng) -> Vec<u8> {
-    let op = if r.chance(5) { r.bits() as u16 } else { r.pick(&[1, 1, 2, 3]) };
+fn arp(r: &mut Rng, mode: Mode) -> Vec<u8> {
+    let op =
+        if mode == Mode::Look && r.chance(5) { r.bits() as u16 } else { r.pick(&[1, 1, 2, 3]) };
     let mut b = vec![0, 1, 8, 0, 6, 4];
     b.extend(op.to_be_bytes());
     for _ in 0..2 {
