@@ -13,8 +13,11 @@ use dataplane::text::{parse_filter, parse_flow};
 use dataplane::wire::vxlan as vxlan_wire;
 use std::path::Path;
 
+/// What a target does with its bytes.
+pub type Target = fn(&[u8]);
+
 /// Name of each target and what it does.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("openflow", openflow),
     ("flow_text", flow_text),
     ("frame", frame),
