@@ -124,8 +124,6 @@ impl Lab {
             return Ok(None);
         }
         let (ours, theirs) = (self.ours.listing()?, self.theirs.listing()?);
-        let mut ours: Vec<_> = ours.iter().map(|line| known::in_their_words(line)).collect();
-        ours.sort();
         if ours == theirs {
             return Ok(None);
         }

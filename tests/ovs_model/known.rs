@@ -18,18 +18,6 @@ const KNOWN: &[Known] = &[Known {
     },
 }];
 
-/// What is listed in other words that mean the same: ours, Open vSwitch's, and the reason.
-const WORDS: &[(&str, &str, &str)] = &[(
-    "OXM_OF_IN_PORT[0..15]",
-    "NXM_OF_IN_PORT[]",
-    "a port is kept in the 32 bits of OXM_OF_IN_PORT, also where NXM_OF_IN_PORT named it",
-)];
-
-/// A line of our listing in Open vSwitch's words.
-pub(crate) fn in_their_words(line: &str) -> String {
-    WORDS.iter().fold(line.to_owned(), |line, (ours, theirs, _)| line.replace(ours, theirs))
-}
-
 /// Why two outputs that are not the same are meant to differ; `None`: they are not.
 pub(crate) fn reason(ours: &Output, theirs: &Output) -> Option<&'static str> {
     let only = |a: &Output, b: &Output| {

@@ -116,7 +116,7 @@ fn arp(r: &mut Rng, mode: Mode) -> Vec<u8> {
 }
 
 /// Fragments come only to tables that look: of a later one Open vSwitch changes what stands where a
-/// checksum would. First fragments do not come, because they have no ports for Open vSwitch.
+/// checksum would.
 fn ipv4(r: &mut Rng, mode: Mode) -> Vec<u8> {
     let (protocol, mut body) = transport(r, false);
     let (src, dst) = (r.pick(&IPV4), r.pick(&IPV4));
@@ -124,7 +124,8 @@ fn ipv4(r: &mut Rng, mode: Mode) -> Vec<u8> {
     let fragment: u16 = match r.below(12) {
         0 if mode == Mode::Look => 0x2000 | 185,
         1 if mode == Mode::Look => 7,
-        2..=5 => 0x4000,
+        2 if mode == Mode::Look => 0x2000,
+        3..=5 => 0x4000,
         _ => 0,
     };
     let mut pseudo: Vec<u8> = [src, dst].concat();

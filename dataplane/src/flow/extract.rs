@@ -148,6 +148,9 @@ fn ip4(frame: &[u8], l3: usize, key: &mut FlowKey, layout: &mut Layout) {
     // Ethernet padding behind the packet is none of its payload.
     let l4 = l3 + header_len;
     transport(&frame[..l3 + total_len], l4, key, layout);
+    if key.ip_frag != 0 {
+        forget_transport(key);
+    }
 }
 
 #[inline]
@@ -181,6 +184,22 @@ fn ip6(frame: &[u8], l3: usize, key: &mut FlowKey, layout: &mut Layout) {
         return;
     }
     transport(frame, payload + x.len, key, layout);
+    if key.ip_frag != 0 {
+        forget_transport(key);
+    }
+}
+
+/// The fragments of a packet are to be treated alike, and only the first has a transport header:
+/// as in Open vSwitch (`ovs-ofctl set-frags BRIDGE normal`), the key of none has its fields. The layout says
+/// where the header is, for its checksum follows the addresses.
+#[cold]
+fn forget_transport(key: &mut FlowKey) {
+    key.tp_src = 0.into();
+    key.tp_dst = 0.into();
+    key.tcp_flags = 0.into();
+    key.nd_target = [0; 16];
+    key.arp_sha = [0; 6];
+    key.arp_tha = [0; 6];
 }
 
 /// Reads the transport header at `l4`; `frame` ends where the IP packet does.

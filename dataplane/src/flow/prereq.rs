@@ -1,7 +1,7 @@
 //! What a packet must be so that it has a field (OpenFlow 1.3 section 7.2.3.8, table 12).
 
 use super::field::Field;
-use super::key::{FRAG_LATER, FlowKey};
+use super::key::{FRAG_ANY, FlowKey};
 use super::mask::Mask;
 
 /// EtherType of IPv4.
@@ -40,9 +40,9 @@ pub enum Prerequisite {
     Ipv6,
     /// ARP, or RARP (as in Open vSwitch).
     Arp,
-    /// TCP, UDP or SCTP, not a later fragment.
+    /// TCP, UDP or SCTP, not a fragment.
     Ports,
-    /// ICMP or ICMPv6, not a later fragment.
+    /// ICMP or ICMPv6, not a fragment.
     Icmp,
     /// MPLS.
     Mpls,
@@ -186,7 +186,7 @@ impl Prerequisite {
     fn transport_met(self, key: &FlowKey, wc: &mut Mask) -> bool {
         wc.0.ip_proto = u8::MAX;
         wc.0.ip_frag = u8::MAX;
-        if key.ip_frag & FRAG_LATER != 0 {
+        if key.ip_frag & FRAG_ANY != 0 {
             return false;
         }
         let v6 = key.eth_type.get() == ETH_IPV6;

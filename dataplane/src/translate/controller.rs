@@ -68,7 +68,9 @@ impl<L: Lookup> Walk<'_, L> {
         if !at.bridge.controllers {
             return self.note(DropReason::NoController);
         }
-        if mute && reason != Reason::InvalidTtl {
+        // "Packets on that port that generate a table miss should never trigger a packet-in message"
+        // (section 7.2.1.1).
+        if mute && reason == Reason::NoMatch {
             return self.note(DropReason::NoPacketIn);
         }
         if reason != Reason::InvalidTtl {

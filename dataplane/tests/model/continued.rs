@@ -7,8 +7,8 @@ use dataplane::cache::Cache;
 use dataplane::drop::DropReason;
 use dataplane::flow::{Field, FlowKey, Mask, Match};
 use dataplane::state::{BridgeId, Datapath, OfPort};
-use dataplane::table::FlowMod;
 use dataplane::table::group::{Bucket, GROUP_ANY, GroupCommand, GroupKind, GroupMod};
+use dataplane::table::{Command, FlowMod};
 use dataplane::translate::{Decision, Frozen, translate, translate_actions, translate_frozen};
 use dataplane::upcall::{Reason, ToController};
 use std::sync::Arc;
@@ -338,9 +338,13 @@ fn controllers_hear_why_and_from_where() {
     add(&mut dp, 0, &whole(9));
     let decision = translate(&dp, &key, 1);
     assert_eq!(sent_to_controller(&decision)[0].reason, Reason::Action);
-    // A TTL that runs out ends the packet, and a port may be mute but for that.
+    // A port may be mute where no rule matches, and only there.
     Arc::make_mut(dp.ports[TRUNK as usize].as_mut().unwrap()).flags.no_packet_in = true;
+    assert_eq!(sent_to_controller(&translate(&dp, &key, 1)).len(), 1);
+    let other = FlowMod { command: Command::Delete, cookie: 9, cookie_mask: u64::MAX, ..rule(&[]) };
+    add(&mut dp, 0, &other);
     assert_eq!(translate(&dp, &key, 1).drop, Some(DropReason::NoPacketIn));
+    // A TTL that runs out ends the packet, and is told of all the same.
     let (mut wanted, mut mask) = (FlowKey::default(), Mask::default());
     wanted.eth_type.set(0x0800);
     mask.0.eth_type.set(u16::MAX);

@@ -4,13 +4,15 @@ use super::field::{WireField, by_field, by_id};
 use super::matching::{new_port, oxm, value_and_mask};
 use crate::wire::action::Action as WireAction;
 use crate::wire::error::{WireError, bad_action, kind};
-use crate::wire::oxm::{Oxm, OxmId};
+use crate::wire::oxm::{NXM_0, Oxm, OxmId};
 use dataplane::action::{Action, Output};
 use dataplane::flow::key::VLAN_PRESENT;
 use dataplane::flow::{Field, Match};
 use dataplane::state::OfPort;
 use dataplane::upcall::Reason;
 
+/// `NXM_OF_IN_PORT`.
+const OLD_IN_PORT_FIELD: OxmId = OxmId { class: NXM_0, field: 0 };
 /// `OFPP_IN_PORT` of OpenFlow 1.0, as `resubmit` has it.
 const OLD_IN_PORT: u16 = 0xfff8;
 /// `resubmit`'s table number for the current one.
@@ -170,7 +172,11 @@ fn to_wire(action: &Action, m: &Match) -> WireAction {
             value: *value,
         },
         Action::Move { src, src_bit, dst, dst_bit, bits } => WireAction::Move {
-            src: by_field(*src, m).id,
+            // Open vSwitch's tools move the port by its 16-bit name.
+            src: match src {
+                Field::InPort if src_bit + bits <= 16 => OLD_IN_PORT_FIELD,
+                _ => by_field(*src, m).id,
+            },
             src_bit: *src_bit,
             dst: by_field(*dst, m).id,
             dst_bit: *dst_bit,
