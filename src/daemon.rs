@@ -50,11 +50,12 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
     let socket = socket_path(rundir.path());
     let mut server = Server::bind(&socket, registry.try_clone()?, CONTROL)
         .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
+    // Who waits for the line below finds every bridge's management socket.
+    let mut next_turn = reconciler.serve_controllers();
     eprintln!("vxswitch: ready");
 
     let mut events = Events::with_capacity(64);
     let mut next_tick = Instant::now() + TICK;
-    let mut next_turn = Some(Instant::now());
     'serve: loop {
         let next = next_turn.map_or(next_tick, |turn| turn.min(next_tick));
         let wait = next.saturating_duration_since(Instant::now());
@@ -76,7 +77,12 @@ pub fn run(config_file: &Path, rundir: Option<&Path>) -> anyhow::Result<()> {
                 // Which controllers' packets there are shows in their turn below.
                 PACKET_IN => {}
                 token if OpenFlow::owns(token) => reconciler.controller_ready(token),
-                token => server.ready(token, &mut |request| reconciler.handle(request)),
+                token => server.ready(token, &mut |request| {
+                    let answer = reconciler.handle(request);
+                    // A bridge that was added has its management socket before anybody hears of it.
+                    reconciler.serve_controllers();
+                    answer
+                }),
             }
         }
         if Instant::now() >= next_tick {

@@ -2,7 +2,7 @@
 
 use super::pipeline::{LAST_TABLE, MAX_RULES};
 use crate::action::{Action, Instructions};
-use crate::flow::key::VLAN_PRESENT;
+use crate::flow::key::{FRAG_LATER, VLAN_PRESENT};
 use crate::flow::prereq::{ETH_MPLS, ETH_PBB, Prerequisite};
 use crate::flow::{Field, FlowKey, Mask, Match};
 use crate::state::OfPort;
@@ -260,7 +260,12 @@ fn check_set(
 /// to the packet: their transport fields are not there, and setting them does nothing.)
 fn fulfils(known: &Match, needs: Prerequisite) -> bool {
     let mut looked_at = Mask::default();
-    if !needs.met(&known.key, &mut looked_at) {
+    // A first fragment may be asked for; setting its ports does nothing, as in Open vSwitch.
+    let mut key = known.key;
+    if key.ip_frag & FRAG_LATER == 0 {
+        key.ip_frag = 0;
+    }
+    if !needs.met(&key, &mut looked_at) {
         return false;
     }
     if needs == Prerequisite::Vlan {

@@ -130,9 +130,9 @@ mod tests {
         let (progress, stop) = (Progress::default(), AtomicBool::new(false));
         // The highest epoch whose barrier has returned.
         let returned = AtomicU64::new(0);
+        let rounds = AtomicU64::new(0);
         std::thread::scope(|s| {
             let worker = s.spawn(|| {
-                let mut rounds = 0u64;
                 while !stop.load(Ordering::Relaxed) {
                     progress.busy();
                     let at = snapshot.load();
@@ -140,17 +140,20 @@ mod tests {
                     let behind = returned.load(Ordering::SeqCst);
                     assert!(**at >= behind, "at work with {at} behind a barrier for {behind}");
                     progress.idle();
-                    rounds += 1;
+                    rounds.fetch_add(1, Ordering::Relaxed);
                 }
-                rounds
             });
-            for epoch in 2..10_000 {
+            let mut epoch = 1;
+            // On a busy machine the worker may hardly have run by the ten thousandth.
+            while epoch < 10_000 || (rounds.load(Ordering::Relaxed) < 100 && !worker.is_finished())
+            {
+                epoch += 1;
                 snapshot.store(Arc::new(epoch));
                 progress.wait(epoch, || !worker.is_finished());
                 returned.store(epoch, Ordering::SeqCst);
             }
             stop.store(true, Ordering::Relaxed);
-            assert!(worker.join().unwrap() > 100, "the worker hardly ran");
+            worker.join().unwrap();
         });
     }
 
