@@ -19,7 +19,7 @@ pub const FLAG_NO_PKT_COUNTS: u16 = 8;
 /// `OFPFF_NO_BYT_COUNTS`.
 pub const FLAG_NO_BYT_COUNTS: u16 = 16;
 
-/// Packets and bytes, of a group or a bucket; workers add, anybody reads.
+/// Packets and bytes; workers add, anybody reads.
 #[derive(Debug, Default)]
 pub struct Counts {
     packets: AtomicU64,
@@ -49,8 +49,7 @@ impl Counts {
 /// Counters of a rule; workers add, anybody reads.
 #[derive(Debug, Default)]
 pub struct RuleStats {
-    packets: AtomicU64,
-    bytes: AtomicU64,
+    counts: Counts,
     /// Milliseconds of [`crate::state::clock_ms`] of the last packet; 0 for none yet.
     used_ms: AtomicU64,
 }
@@ -58,21 +57,20 @@ pub struct RuleStats {
 impl RuleStats {
     /// Adds packets and bytes seen at `now_ms`.
     pub fn add(&self, packets: u64, bytes: u64, now_ms: u64) {
-        self.packets.fetch_add(packets, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counts.add(packets, bytes);
         self.used_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
     /// Packets.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.packets.load(Ordering::Relaxed)
+        self.counts.packets()
     }
 
     /// Bytes of frames (GSO frames count what they carry, headers once).
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.counts.bytes()
     }
 
     /// When the last packet came, in milliseconds of [`crate::state::clock_ms`]; `None` before it.
