@@ -4,7 +4,7 @@
 //! messages, so that at most one unfinished message is held.
 
 use crate::wire::error::{bad_request, hello_failed, kind};
-use crate::wire::{HEADER_LEN, VERSION};
+use crate::wire::{HEADER_LEN, VERSION, v10};
 use std::time::{Duration, Instant};
 
 /// `OFPT_*` that a connection serves itself (section 7.1.1, `enum ofp_type`).
@@ -20,6 +20,17 @@ const VERSION_BITMAP: u16 = 1;
 
 /// Bytes of a message that an error gives back (section 7.4.4: at least 64).
 const ERROR_DATA: usize = 64;
+
+/// The versions that this side may speak, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions(u32);
+
+impl Versions {
+    /// OpenFlow 1.3 alone: for controllers.
+    pub const CONTROLLER: Self = Self(1 << VERSION);
+    /// 1.0 too, for tools that do not speak 1.3 unless told to.
+    pub const TOOL: Self = Self(1 << VERSION | 1 << v10::VERSION);
+}
 
 /// Why a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +70,7 @@ pub enum Close {
 /// What came.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Version 1.3 is agreed on. Comes once, before any message.
+    /// A version is agreed on ([`Connection::version`]). Comes once, before any message.
     Ready,
     /// A whole message for the agent.
     Message(&'a [u8]),
@@ -71,7 +82,9 @@ pub struct Connection {
     input: Vec<u8>,
     /// Up to here `input` is served.
     at: usize,
-    ready: bool,
+    versions: Versions,
+    /// The one that is agreed on, when it is.
+    version: Option<u8>,
     /// What this side has to say itself.
     out: Vec<u8>,
     xid: u32,
@@ -91,11 +104,12 @@ impl Connection {
     /// of silence an echo request goes out, and after as much again the connection is dead; zero:
     /// never. `patience`: for the peer's hello.
     #[must_use]
-    pub fn new(probe: Duration, patience: Duration, now: Instant) -> Self {
+    pub fn new(versions: Versions, probe: Duration, patience: Duration, now: Instant) -> Self {
         let mut this = Self {
             input: Vec::new(),
             at: 0,
-            ready: false,
+            versions,
+            version: None,
             out: Vec::new(),
             xid: 0,
             probe,
@@ -104,7 +118,7 @@ impl Connection {
             hello_by: now + patience,
             patience,
         };
-        let bitmap = (1_u32 << VERSION).to_be_bytes();
+        let bitmap = versions.0.to_be_bytes();
         let xid = this.next_xid();
         let element = [[0, VERSION_BITMAP as u8, 0, 8], bitmap].concat();
         this.say(VERSION, types::HELLO, xid, &[&element]);
@@ -116,10 +130,10 @@ impl Connection {
         self.probe = probe;
     }
 
-    /// Whether the version is agreed on.
+    /// The version that is agreed on.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready
+    pub fn version(&self) -> Option<u8> {
+        self.version
     }
 
     /// Bytes from the peer.
@@ -156,7 +170,7 @@ impl Connection {
                 return Err(Close::Framing(length));
             }
             let xid = u32::from_be_bytes([x0, x1, x2, x3]);
-            if !self.ready && !matches!(kind, types::HELLO | types::ERROR) {
+            if self.version.is_none() && !matches!(kind, types::HELLO | types::ERROR) {
                 // Not OpenFlow, most likely: its length would mean nothing.
                 self.refuse(version, xid, "expected a hello first");
                 return Err(Close::NoHello(kind));
@@ -166,21 +180,21 @@ impl Connection {
             }
             let message = self.at..self.at + usize::from(length);
             self.at = message.end;
-            if !self.ready {
+            let Some(agreed) = self.version else {
                 self.first(version, kind, xid, message)?;
                 return Ok(Some(Event::Ready));
-            }
+            };
             match kind {
                 types::HELLO => {} // again: of no meaning (section 6.3.1)
-                _ if version != VERSION => {
+                _ if version != agreed => {
                     let shown = message.start..message.end.min(message.start + ERROR_DATA);
                     let data = self.input[shown].to_vec();
-                    self.error(VERSION, xid, kind::BAD_REQUEST, bad_request::BAD_VERSION, &data);
+                    self.error(agreed, xid, kind::BAD_REQUEST, bad_request::BAD_VERSION, &data);
                 }
                 types::ECHO_REQUEST => {
                     let data = message.start + HEADER_LEN..message.end;
                     let payload = &self.input[data];
-                    append(&mut self.out, VERSION, types::ECHO_REPLY, xid, &[payload]);
+                    append(&mut self.out, agreed, types::ECHO_REPLY, xid, &[payload]);
                 }
                 types::ECHO_REPLY => {}
                 _ => return Ok(Some(Event::Message(&self.input[message]))),
@@ -207,17 +221,23 @@ impl Connection {
             return Err(Close::Refused(printable.collect()));
         }
         let offered = offered(version, body);
-        if offered & 1 << VERSION == 0 {
+        // The highest of both (section 6.3.1).
+        self.version = (offered & self.versions.0).checked_ilog2().map(|v| v as u8);
+        if self.version.is_none() {
             let versions: Vec<String> =
                 (0..32).filter(|v| offered & 1 << v != 0).map(|v| format!("{v:#04x}")).collect();
+            let ours = if self.versions == Versions::TOOL {
+                "1.3 (0x04) and 1.0 (0x01)"
+            } else {
+                "1.3 (0x04)"
+            };
             let text = format!(
-                "this switch speaks OpenFlow 1.3 (0x04) only; the peer offers {}",
+                "this switch speaks OpenFlow {ours} only; the peer offers {}",
                 if versions.is_empty() { "none".into() } else { versions.join(", ") }
             );
             self.refuse(version, xid, &text);
             return Err(Close::Incompatible(text));
         }
-        self.ready = true;
         Ok(())
     }
 
@@ -234,10 +254,10 @@ impl Connection {
     /// # Errors
     /// When the peer is dead.
     pub fn tick(&mut self, now: Instant) -> Result<(), Close> {
-        if !self.ready {
+        let Some(version) = self.version else {
             let late = now >= self.hello_by;
             return if late { Err(Close::Timeout(self.patience)) } else { Ok(()) };
-        }
+        };
         if self.probe.is_zero() {
             return Ok(());
         }
@@ -250,7 +270,7 @@ impl Connection {
             // However late this comes, the peer has a whole interval for its answer.
             self.heard = now.checked_sub(self.probe).unwrap_or(now);
             let xid = self.next_xid();
-            self.say(VERSION, types::ECHO_REQUEST, xid, &[]);
+            self.say(version, types::ECHO_REQUEST, xid, &[]);
         }
         Ok(())
     }
@@ -258,7 +278,7 @@ impl Connection {
     /// When [`Self::tick`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        if !self.ready {
+        if self.version.is_none() {
             Some(self.hello_by)
         } else if self.probe.is_zero() {
             None

@@ -3,7 +3,7 @@
 use super::connection::{Close, Connection, Event};
 use super::stream::Stream;
 use crate::agent::{Agent, ConnId, ConnKind};
-use crate::wire;
+use crate::wire::{self, v10};
 use dataplane::switch::Switch;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -37,6 +37,10 @@ pub(super) struct Live {
     kind: ConnKind,
     /// The agent's name for it, when it is ready.
     id: Option<ConnId>,
+    /// For a peer of OpenFlow 1.0.
+    translator: Option<v10::Translator>,
+    /// What waits for it, translated.
+    translated: Vec<u8>,
     /// The transport's connection stands.
     opened: bool,
     /// There may be something to read.
@@ -63,6 +67,8 @@ impl Live {
             connection,
             kind,
             id: None,
+            translator: None,
+            translated: Vec::new(),
             opened: false,
             readable: true,
             writable: true,
@@ -127,12 +133,14 @@ impl Live {
             let idle = match self.connection.next_event()? {
                 Some(Event::Ready) => {
                     self.id = Some(turn.agent.connected(self.kind));
+                    let old = self.connection.version() == Some(v10::VERSION);
+                    self.translator = old.then(v10::Translator::new);
                     false
                 }
                 Some(Event::Message(raw)) => {
                     // Messages come after Ready.
                     if let Some(id) = self.id {
-                        turn.agent.receive(turn.switch, id, wire::decode(raw), raw);
+                        receive(turn, id, self.translator.as_mut(), raw);
                     }
                     false
                 }
@@ -172,7 +180,9 @@ impl Live {
         }
         let mut budget = WRITE_BUDGET;
         loop {
+            self.translate(agent);
             let bytes = match self.id.and_then(|id| agent.outbox(id)) {
+                Some(_) if self.translator.is_some() => &self.translated,
                 Some(outbox) => outbox.bytes(),
                 None => self.connection.output(),
             };
@@ -192,6 +202,7 @@ impl Live {
             match self.stream.write(bytes) {
                 Ok(n) => {
                     match self.id.and_then(|id| agent.outbox(id)) {
+                        Some(_) if self.translator.is_some() => drop(self.translated.drain(..n)),
                         Some(outbox) => outbox.sent(n),
                         None => drop(self.connection.output().drain(..n)),
                     }
@@ -222,6 +233,19 @@ impl Live {
         }
     }
 
+    /// Translates what the agent has to say, when all before it is sent.
+    fn translate(&mut self, agent: &mut Agent) {
+        if let Some(translator) = &mut self.translator
+            && self.translated.is_empty()
+            && let Some(outbox) = self.id.and_then(|id| agent.outbox(id))
+        {
+            let bytes = outbox.bytes();
+            translator.encode(bytes, &mut self.translated);
+            let n = bytes.len();
+            outbox.sent(n);
+        }
+    }
+
     /// Tries once to say why it ends.
     pub(super) fn last_words(&mut self, agent: &mut Agent) {
         if self.opened {
@@ -233,6 +257,7 @@ impl Live {
 
     fn has_output(&mut self, agent: &mut Agent) -> bool {
         !self.connection.output().is_empty()
+            || !self.translated.is_empty()
             || self
                 .id
                 .and_then(|id| agent.outbox(id))
@@ -263,6 +288,22 @@ impl Live {
     /// When [`Self::tick`] has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.connection.deadline()
+    }
+}
+
+/// Hands a message to the agent, in the version that it knows.
+fn receive(turn: &mut Turn<'_>, id: ConnId, translator: Option<&mut v10::Translator>, raw: &[u8]) {
+    let (agent, switch) = (&mut *turn.agent, &mut *turn.switch);
+    let Some(translator) = translator else {
+        return agent.receive(switch, id, wire::decode(raw), raw);
+    };
+    match translator.decode(raw) {
+        Ok((xid, messages)) => {
+            for message in messages {
+                agent.receive(switch, id, Ok((xid, message)), raw);
+            }
+        }
+        Err(error) => agent.receive(switch, id, Err(error), raw),
     }
 }
 

@@ -21,7 +21,7 @@ mod stream;
 mod target;
 mod tls;
 
-pub use connection::{Close, Connection, Event};
+pub use connection::{Close, Connection, Event, Versions};
 pub use fail_mode::{FailMode, FailTimer};
 pub use service::{Channels, Settings, Status};
 pub use target::{BadTarget, DEFAULT_PORT, Host, Target};

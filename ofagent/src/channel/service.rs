@@ -1,7 +1,7 @@
 //! All connections of one bridge: the controllers that are configured, and the management socket.
 
 use super::backoff::Backoff;
-use super::connection::{Close, Connection};
+use super::connection::{Close, Connection, Versions};
 use super::fail_mode::{FailMode, FailTimer};
 use super::listener::Listener;
 use super::live::{Live, Turn};
@@ -236,11 +236,12 @@ impl Channels {
             return None;
         }
         // Tools that listen for hours are no reason to talk.
-        let probe = match kind {
-            ConnKind::Controller => self.settings.inactivity_probe,
-            ConnKind::Service => Duration::ZERO,
+        let (versions, probe) = match kind {
+            ConnKind::Controller => (Versions::CONTROLLER, self.settings.inactivity_probe),
+            ConnKind::Service => (Versions::TOOL, Duration::ZERO),
         };
-        let live = Live::new(stream, kind, Connection::new(probe, patience, now), now);
+        let connection = Connection::new(versions, probe, patience, now);
+        let live = Live::new(stream, kind, connection, now);
         self.lives.insert(token, Member { live, target: target.clone() });
         Some(token)
     }

@@ -25,6 +25,7 @@ pub mod port;
 pub mod queue;
 pub mod role;
 pub mod table_mod;
+pub mod v10;
 
 use asynchronous::AsyncConfig;
 use bytes::{Put, Reader};

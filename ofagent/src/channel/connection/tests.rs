@@ -18,7 +18,7 @@ fn bitmap(versions: &[u8]) -> Vec<u8> {
 
 fn new() -> (Connection, Instant) {
     let now = Instant::now();
-    let mut connection = Connection::new(PROBE, PATIENCE, now);
+    let mut connection = Connection::new(Versions::CONTROLLER, PROBE, PATIENCE, now);
     assert_eq!(
         *connection.output(),
         [4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 0x10],
@@ -71,7 +71,7 @@ fn version_negotiation() {
         connection.received(&message(version, 0, 7, &body), now);
         let result = connection.next_event().map(|e| e.is_some());
         assert_eq!(result == Ok(true), agreed, "{version} {body:?}: {result:?}");
-        assert_eq!(connection.is_ready(), agreed);
+        assert_eq!(connection.version().is_some(), agreed);
         let out = connection.output();
         if agreed {
             assert!(out.is_empty());
@@ -204,7 +204,7 @@ fn silence_before_the_hello() {
 #[test]
 fn no_probes_and_no_blame_where_it_is_not_read_from() {
     let now = Instant::now();
-    let mut connection = Connection::new(Duration::ZERO, PATIENCE, now);
+    let mut connection = Connection::new(Versions::CONTROLLER, Duration::ZERO, PATIENCE, now);
     connection.received(&message(4, 0, 1, &[]), now);
     assert_eq!(connection.next_event(), Ok(Some(Event::Ready)));
     assert_eq!(connection.deadline(), None);

@@ -30,7 +30,7 @@ impl Desc {
         })
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(in crate::wire) fn encode(&self, out: &mut Vec<u8>) {
         out.text(&self.mfr_desc, TEXT_LEN);
         out.text(&self.hw_desc, TEXT_LEN);
         out.text(&self.sw_desc, TEXT_LEN);

@@ -139,7 +139,7 @@ impl AggregateStats {
         Ok(Self { packet_count, byte_count, flow_count })
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(in crate::wire) fn encode(&self, out: &mut Vec<u8>) {
         out.u64(self.packet_count);
         out.u64(self.byte_count);
         out.u32(self.flow_count);

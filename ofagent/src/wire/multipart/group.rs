@@ -127,7 +127,7 @@ impl GroupFeatures {
         })
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(in crate::wire) fn encode(&self, out: &mut Vec<u8>) {
         out.u32(self.types);
         out.u32(self.capabilities);
         for word in self.max_groups.iter().chain(&self.actions) {

@@ -95,7 +95,10 @@ impl Match {
         Self::decode_fields(Reader::new(fields, bad(bad_match::BAD_LEN)), unknown)
     }
 
-    fn decode_fields(mut r: Reader<'_>, unknown: Unknown) -> Result<Self, WireError> {
+    pub(in crate::wire) fn decode_fields(
+        mut r: Reader<'_>,
+        unknown: Unknown,
+    ) -> Result<Self, WireError> {
         let mut fields = Vec::with_capacity(r.left() / 8);
         let mut seen = Seen::default();
         while !r.is_empty() {
