@@ -237,7 +237,8 @@ impl Translator {
         while let Ok(Some(len)) = message_len(messages) {
             let Some((message, rest)) = messages.split_at_checked(len) else { return };
             messages = rest;
-            if message[0] == VERSION {
+            // A hello names all versions that its sender speaks, whichever was agreed on.
+            if message[0] == VERSION || message[1] == message_type::HELLO {
                 out.extend_from_slice(message);
                 continue;
             }
