@@ -17,8 +17,9 @@ use std::path::Path;
 pub type Target = fn(&[u8]);
 
 /// Name of each target and what it does.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("openflow", openflow),
+    ("openflow10", openflow10),
     ("flow_text", flow_text),
     ("frame", frame),
     ("vxlan", vxlan),
@@ -39,6 +40,29 @@ pub fn openflow(data: &[u8]) {
         if ofagent::wire::encode(xid, &decoded, &mut bytes).is_ok() {
             assert_eq!(ofagent::wire::decode(&bytes), Ok((xid, decoded)));
         }
+    }
+}
+
+/// A stream of messages of OpenFlow 1.0: what is understood is written in 1.3, and what of that
+/// goes to a peer of 1.0 is whole messages.
+pub fn openflow10(data: &[u8]) {
+    use ofagent::wire::{encode, framing::message_len, v10};
+    let mut translator = v10::Translator::new();
+    let (mut stream, mut bytes, mut old) = (data, Vec::new(), Vec::new());
+    while let Ok(Some(len)) = message_len(stream) {
+        let Some((message, rest)) = stream.split_at_checked(len) else { break };
+        stream = rest;
+        let Ok((xid, messages)) = translator.decode(message) else { continue };
+        // A message may be longer in 1.3, and then not be one.
+        let _ = messages.iter().try_for_each(|m| encode(xid, m, &mut bytes));
+    }
+    translator.encode(&bytes, &mut old);
+    // The same bytes as an agent's, which may be anything that 1.3 has.
+    translator.encode(data, &mut old);
+    let mut rest = old.as_slice();
+    while !rest.is_empty() {
+        let len = message_len(rest).expect("a length").expect("a header");
+        rest = rest.get(len..).expect("a whole message");
     }
 }
 

@@ -214,3 +214,30 @@ fn no_probes_and_no_blame_where_it_is_not_read_from() {
     assert_eq!(connection.tick(start + PROBE * 4), Ok(()));
     assert!(connection.output().is_empty());
 }
+
+#[test]
+fn tools_may_speak_the_old_version() {
+    for (version, body, agreed) in [
+        (1, Vec::new(), Some(1)),
+        (2, Vec::new(), Some(1)),
+        (4, Vec::new(), Some(4)),
+        (6, bitmap(&[1, 2, 3, 4, 5, 6]), Some(4)),
+        (6, bitmap(&[1, 5, 6]), Some(1)),
+        (5, bitmap(&[2, 3, 5]), None),
+    ] {
+        let now = Instant::now();
+        let mut connection = Connection::new(Versions::TOOL, Duration::ZERO, PATIENCE, now);
+        assert_eq!(connection.output()[15], 0x12, "a bitmap of both");
+        connection.received(&message(version, 0, 7, &body), now);
+        assert_eq!(connection.next_event().is_ok(), agreed.is_some());
+        assert_eq!(connection.version(), agreed);
+        let Some(agreed) = agreed else { continue };
+        connection.output().clear();
+        connection.received(&message(agreed, 2, 8, b"x"), now);
+        connection.received(&message(agreed ^ 5, 5, 9, b""), now);
+        assert_eq!(connection.next_event(), Ok(None));
+        let out = connection.output();
+        assert_eq!(out[..9], [agreed, 3, 0, 9, 0, 0, 0, 8, b'x'], "an echo reply");
+        assert_eq!(out[9..21], [agreed, 1, 0, 20, 0, 0, 0, 9, 0, 1, 0, 0], "BAD_VERSION");
+    }
+}
