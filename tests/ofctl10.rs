@@ -248,7 +248,7 @@ fn ofctl_monitors() {
     assert_eq!(ofctl(&host, &["add-flow", "br0", "in_port=2,actions=controller:60"]), "");
     let mut command = host.command("ovs-ofctl");
     command.env("OVS_RUNDIR", host.file("run")).args(["--timeout=3", "monitor", "br0", "65534"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("spawn");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("spawn");
     // Goes through the tables as if it came in at port 2.
     let packet = "in_port=2,packet=0200000000010200000000020800,actions=table";
     for _ in 0..10 {
@@ -256,7 +256,7 @@ fn ofctl_monitors() {
         assert_eq!(ofctl(&host, &["packet-out", "br0", packet]), "");
     }
     let out = child.wait_with_output().expect("its output");
-    let shown = String::from_utf8(out.stdout).expect("text");
+    let shown = String::from_utf8(out.stderr).expect("text");
     assert!(shown.contains("NXT_PACKET_IN2"), "{shown}");
     assert!(shown.contains("total_len=14 in_port=2 (via action) data_len=14"), "{shown}");
 }
