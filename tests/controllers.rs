@@ -437,3 +437,16 @@ fn tls_with_certificates_on_both_sides() {
         assert!(show.contains("LOCAL(br0)"), "{show}");
     }
 }
+
+#[test]
+fn only_the_default_flow_goes_when_a_controller_is_configured() {
+    let Some(mut host) = Host::new("default") else { return };
+    host.write("a.toml", "[[bridge]]\nname = \"br0\"\n");
+    host.start();
+    host.ok("controller set br0 tcp:127.0.0.1:6633");
+    assert_eq!(host.ok("flow list br0"), "");
+    host.ok("controller del br0");
+    host.ok("flow add br0 priority=0,actions=LOCAL");
+    host.ok("controller set br0 tcp:127.0.0.1:6633");
+    assert!(host.ok("flow list br0").contains("actions=LOCAL"), "no flow of anybody else went");
+}

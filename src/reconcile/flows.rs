@@ -54,6 +54,14 @@ impl FileFlow {
     fn identity(&self) -> Identity {
         (self.flow.table, self.flow.priority, self.flow.matching)
     }
+
+    /// Whether the tables have it, and not another in its place.
+    fn is_there(&self, tables: &Pipeline) -> bool {
+        let table = tables.table(self.flow.table.unwrap_or_default());
+        table
+            .and_then(|t| t.rules.find(&self.flow.matching, self.flow.priority))
+            .is_some_and(|rule| *rule.instructions == self.flow.instructions)
+    }
 }
 
 impl FileFlows {
@@ -99,14 +107,16 @@ impl FileFlows {
         if problems.is_empty() { Ok(Self { flows }) } else { Err(problems) }
     }
 
-    /// The flow-mods that lead from `old` to these, each with where it was written.
-    fn changes(&self, old: &Self) -> Vec<(String, FlowMod)> {
+    /// The flow-mods that lead from `old`, as it is in the tables, to these, each with where it was
+    /// written. A flow that somebody else has put in the place of one of `old` is theirs, and stays.
+    fn changes(&self, old: &Self, tables: &Pipeline) -> Vec<(String, FlowMod)> {
         let new: HashMap<Identity, &FileFlow> =
             self.flows.iter().map(|f| (f.identity(), f)).collect();
         let before: HashMap<Identity, &FileFlow> =
             old.flows.iter().map(|f| (f.identity(), f)).collect();
         // Deletions first, so that no overlap check trips over what goes.
-        let gone = old.flows.iter().filter(|f| !new.contains_key(&f.identity()));
+        let gone =
+            old.flows.iter().filter(|f| !new.contains_key(&f.identity()) && f.is_there(tables));
         let deletions = gone.map(|f| {
             let delete = FlowMod {
                 command: Command::DeleteStrict,
@@ -134,7 +144,9 @@ impl Reconciler {
     /// The flow that was refused; then none was applied.
     pub(super) fn converge_flows(&mut self, bridge: &str, flows: &FileFlows) -> Result<(), String> {
         let Some(running) = self.bridges.get_mut(bridge) else { return Ok(()) };
-        let (places, mods): (Vec<_>, Vec<_>) = flows.changes(&running.flows).into_iter().unzip();
+        let Some(pipeline) = self.switch.pipeline(running.id) else { return Ok(()) };
+        let (places, mods): (Vec<_>, Vec<_>) =
+            flows.changes(&running.flows, &pipeline).into_iter().unzip();
         if !mods.is_empty() {
             self.switch
                 .flow_mods(running.id, &mods)
