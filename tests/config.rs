@@ -50,6 +50,14 @@ fn errors_name_the_line_and_what_was_expected() {
         (format!("{br0}fail_mode = \"open\""), 3, &["one of secure, standalone"]),
         (format!("{br0}datapath_id = \"a1\""), 3, &["16 hexadecimal digits"]),
         (format!("{br0}datapath_id = \"0000000000000000\""), 3, &["16 hexadecimal digits"]),
+        (
+            format!(
+                "{br0}datapath_id = \"00000000000000a1\"\n[[bridge]]\nname = \"br1\"\n\
+                 datapath_id = \"00000000000000a1\""
+            ),
+            5,
+            &["bridge \"br1\"", "that of bridge \"br0\" (line 2)"],
+        ),
         (format!("{br0}max_backoff = 10"), 3, &["from 1000 to"]),
         (format!("{br0}controller_rate_limit = 10"), 3, &["from 100 to"]),
         ("[ssl]\nprivate_key = \"a\"\nca_cert = \"b\"".into(), 1, &["no certificate"]),

@@ -117,7 +117,19 @@ fn tunnels(config: &Config, problems: &mut Vec<Problem>) {
 }
 
 fn controllers(config: &Config, problems: &mut Vec<Problem>) {
+    let mut ids: HashMap<u64, (&str, Line)> = HashMap::new();
     for bridge in &config.bridges {
+        if let Some(id) = bridge.datapath_id
+            && let Some((other, line)) = ids.insert(id, (&bridge.name, bridge.line))
+        {
+            let what = format!(
+                "bridge \"{}\": datapath_id = \"{id:016x}\" is that of bridge \"{other}\"{} already; \
+                 expected one for each, for controllers know a switch by it",
+                bridge.name,
+                at(line)
+            );
+            problems.push(Problem::new(bridge.line, what));
+        }
         if let Some(target) = bridge.controllers.iter().find(|t| t.is_tls() && config.ssl.is_none())
         {
             let what = format!(

@@ -15,8 +15,8 @@ mod serve;
 
 use crate::convert;
 use crate::outbox::Outbox;
-use crate::wire::Message;
 use crate::wire::error::{ErrorMessage, WireError};
+use crate::wire::{Message, message_type};
 use buffers::Buffers;
 use connection::{Connection, Unasked};
 use dataplane::state::{BridgeId, OfPort};
@@ -141,6 +141,10 @@ impl Agent {
         };
         let Err(error) = served else { return };
         tracing::debug!(bridge = self.info.name, xid, "refused: {error}");
+        // Two that answer errors with errors would never stop.
+        if raw.get(1) == Some(&message_type::ERROR) {
+            return;
+        }
         let data = raw[..raw.len().min(ERROR_DATA)].to_vec();
         self.send(conn, xid, &Message::Error(ErrorMessage { error, data }));
     }

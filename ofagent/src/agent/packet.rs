@@ -97,7 +97,9 @@ impl Agent {
         out: WirePacketOut,
     ) -> Result<(), WireError> {
         let actions = convert::action::list_from_wire(&out.actions, &Match::default())?;
-        actions.iter().try_for_each(check)?;
+        let pipeline = switch.pipeline(self.info.id);
+        let has_group = |id| pipeline.as_ref().is_some_and(|p| p.groups().get(id).is_some());
+        actions.iter().try_for_each(|action| check(action, has_group))?;
         let in_port = OfPort(out.in_port);
         let in_port = match in_port {
             // "It came from nowhere", as controllers of older versions say it.
@@ -143,13 +145,16 @@ fn packet_in(to: &ToController, reason: u8, len: usize) -> WirePacketIn {
 }
 
 /// Whether a packet-out may have this action: those of rules, and TABLE.
-fn check(action: &Action) -> Result<(), WireError> {
-    let Action::Output(output) = action else { return Ok(()) };
-    let port = output.port;
-    let known = (1..=OfPort::MAX.0).contains(&port.0)
-        || (OfPort::IN_PORT.0..=OfPort::LOCAL.0).contains(&port.0);
-    if known {
-        return Ok(());
-    }
-    Err(WireError::new(kind::BAD_ACTION, bad_action::BAD_OUT_PORT))
+fn check(action: &Action, has_group: impl Fn(u32) -> bool) -> Result<(), WireError> {
+    let refused = match action {
+        Action::Output(output) => {
+            let port = output.port.0;
+            let known = (1..=OfPort::MAX.0).contains(&port)
+                || (OfPort::IN_PORT.0..=OfPort::LOCAL.0).contains(&port);
+            (!known).then_some(bad_action::BAD_OUT_PORT)
+        }
+        Action::Group(id) => (!has_group(*id)).then_some(bad_action::BAD_OUT_GROUP),
+        _ => None,
+    };
+    refused.map_or(Ok(()), |code| Err(WireError::new(kind::BAD_ACTION, code)))
 }

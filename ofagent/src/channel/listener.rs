@@ -8,6 +8,7 @@ use std::fs::Permissions;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,10 +24,19 @@ impl Listener {
         TcpListener::bind(at).map(|l| Self::Tcp(l, tls))
     }
 
-    /// A socket for root only. One of that name that somebody left is removed; any other file stays.
+    /// A socket for root only. One of that name that somebody left is removed; one that is served, and
+    /// any other file, stays.
     pub(super) fn unix(path: &Path) -> io::Result<Self> {
         match std::fs::symlink_metadata(path) {
-            Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
+            Ok(meta) if meta.file_type().is_socket() => {
+                if UnixStream::connect(path).is_ok() {
+                    return Err(io::Error::new(
+                        ErrorKind::AddrInUse,
+                        "somebody serves this socket already; expected the name of another",
+                    ));
+                }
+                std::fs::remove_file(path)?;
+            }
             _ => {}
         }
         // Nobody else can reach in between bind and chmod: connect needs write permission, which

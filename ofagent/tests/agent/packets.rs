@@ -124,6 +124,17 @@ fn a_packet_out_goes_where_it_is_told() {
 }
 
 #[test]
+fn no_error_answers_an_error() {
+    let mut b = Bench::new(1);
+    let c = b.controller();
+    // Without type and code.
+    b.send_raw(c, &[4, 1, 0, 8, 0, 0, 0, 9]);
+    assert!(b.received(c).is_empty());
+    b.send_raw(c, &[4, 99, 0, 8, 0, 0, 0, 9]);
+    assert_eq!(b.received(c).len(), 1);
+}
+
+#[test]
 fn a_packet_out_that_is_wrong_is_refused() {
     let mut b = Bench::new(1);
     let c = b.controller();
@@ -136,6 +147,10 @@ fn a_packet_out_that_is_wrong_is_refused() {
         (PacketOut { data: vec![1, 2], ..good.clone() }, request(bad_request::BAD_PACKET)),
         (PacketOut { actions: vec![output(0)], ..good.clone() }, bad_port),
         (PacketOut { actions: vec![output(PORT_ANY)], ..good.clone() }, bad_port),
+        (
+            PacketOut { actions: vec![Action::Group(7)], ..good.clone() },
+            WireError::new(kind::BAD_ACTION, bad_action::BAD_OUT_GROUP),
+        ),
     ] {
         assert_eq!(b.refused(c, &Message::PacketOut(out.clone())), error, "{out:?}");
     }
