@@ -76,9 +76,10 @@ impl Controller {
         }
     }
 
-    /// How many flows have this cookie.
-    pub(crate) fn count(&mut self, cookie: u64) -> Result<u32, Failure> {
-        let request = FlowStatsRequest { cookie, cookie_mask: u64::MAX, ..everything() };
+    /// How many flows are those of [`load`](crate::load).
+    pub(crate) fn count(&mut self) -> Result<u32, Failure> {
+        use crate::load::{COOKIE, COOKIE_MASK};
+        let request = FlowStatsRequest { cookie: COOKIE, cookie_mask: COOKIE_MASK, ..everything() };
         self.multipart(RequestBody::Aggregate(request))?;
         loop {
             let (kind, range) = self.next()?;

@@ -43,29 +43,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// All commands, each for every flow, timed until the barrier's reply. The table must be empty of
-/// [`load::COOKIE`] before, and is again after.
+/// All commands, each for every flow, timed until the barrier's reply. The table must hold none
+/// of them before, and is again after.
 fn mods(target: &str, count: &str) -> Result<(), Failure> {
     let n = count.parse()?;
     let mut controller = Controller::connect(target)?;
     for phase in load::PHASES {
-        let bytes = load::encode(phase, n);
+        let sent = phase.share(n);
+        let bytes = load::encode(phase, sent);
         let start = Instant::now();
         controller.say(&bytes)?;
         controller.barrier()?;
         let seconds = start.elapsed().as_secs_f64();
-        let there = controller.count(load::COOKIE)?;
-        let expected = if phase.leaves_flows() { n } else { 0 };
+        let there = controller.count()?;
+        let expected = phase.left(n);
         if there != expected {
             return Err(format!("{}: {there} flows, not {expected}", phase.name()).into());
         }
         println!(
-            r#"{{"phase":"{}","n":{n},"seconds":{seconds:.4},"per_second":{:.0}}}"#,
+            r#"{{"phase":"{}","n":{sent},"seconds":{seconds:.4},"per_second":{:.0}}}"#,
             phase.name(),
-            f64::from(n) / seconds
+            f64::from(sent) / seconds
         );
     }
-    Ok(())
+    controller.say(&load::delete_all())?;
+    controller.barrier()
 }
 
 fn fill(target: &str, count: &str) -> Result<(), Failure> {
@@ -76,7 +78,7 @@ fn fill(target: &str, count: &str) -> Result<(), Failure> {
     controller.say(&bytes)?;
     controller.barrier()?;
     let seconds = start.elapsed().as_secs_f64();
-    let there = controller.count(load::COOKIE)?;
+    let there = controller.count()?;
     println!(r#"{{"phase":"fill","n":{there},"seconds":{seconds:.3}}}"#);
     if there == n { Ok(()) } else { Err(format!("{there} flows, not {n}").into()) }
 }
@@ -97,7 +99,7 @@ fn clear(target: &str, count: &str) -> Result<(), Failure> {
     controller.say(&load::delete_all())?;
     controller.barrier()?;
     let seconds = start.elapsed().as_secs_f64();
-    let left = controller.count(load::COOKIE)?;
+    let left = controller.count()?;
     println!(r#"{{"phase":"clear","n":{n},"seconds":{seconds:.4}}}"#);
     if left == 0 { Ok(()) } else { Err(format!("{left} flows are left").into()) }
 }

@@ -17,8 +17,10 @@ fn nanoseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64)
 }
 
-/// Sends `rate` datagrams a second until the standard input ends. What the sender is late with, it
-/// sends at once.
+/// Intervals that a sender who was late makes up for: no burst shall come of a busy processor.
+const LATE: u32 = 16;
+
+/// Sends up to `rate` datagrams a second until the standard input ends.
 pub(crate) fn send(to: &str, rate: &str) -> Result<(), Failure> {
     let interval = Duration::from_secs(1).div_f64(rate.parse()?);
     let socket = UdpSocket::bind("0.0.0.0:0")?;
@@ -37,8 +39,9 @@ pub(crate) fn send(to: &str, rate: &str) -> Result<(), Failure> {
         datagram[8..16].copy_from_slice(&nanoseconds().to_be_bytes());
         socket.send(&datagram)?;
         sent += 1;
-        due += interval;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        due = (due + interval).max(now.checked_sub(interval * LATE).unwrap_or(now));
+        std::thread::sleep(due.saturating_duration_since(now));
     }
     // Several times, since these may be lost too, and after all others.
     std::thread::sleep(Duration::from_millis(500));
