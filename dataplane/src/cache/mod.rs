@@ -6,7 +6,7 @@
 //! asks for it, so nobody ever has to flush a cache.
 //!
 //! A packet that was taken apart anew is looked up by its new key and the number of what is left to do
-//! for it ([`recirc`]); the rest of it, metadata and registers, the number stands for.
+//! for it (`recirc`); the rest of it, metadata and registers, the number stands for.
 //!
 //! Counts are kept in the entries and added to the rules' counters by [`Cache::flush_stats`] once a
 //! turn. Nothing here locks or, on a hit, allocates.

@@ -4,6 +4,7 @@
 
 use super::{Flow, Lookup, Place, Source, Walk};
 use crate::action::Step;
+use crate::drop::DropReason;
 use crate::flow::key::VLAN_PRESENT;
 use crate::flow::prereq::Prerequisite;
 use crate::flow::{Field, Vlan};
@@ -137,8 +138,10 @@ impl<L: Lookup> Walk<'_, L> {
     }
 
     pub(super) fn dec_mpls_ttl(&mut self, at: &Place<'_>, source: Source) -> Flow {
+        // Only an action set can meet another packet; as in Open vSwitch, it ends there.
         if !Prerequisite::Mpls.met(&self.key, &mut self.wildcards) {
-            return Flow::Continue;
+            self.note(DropReason::BadAction);
+            return Flow::Stop;
         }
         self.wildcards.0.mpls[0].set(self.wildcards.0.mpls[0].get() | MPLS_TTL);
         self.decrement(at, source, Field::MplsTtl)

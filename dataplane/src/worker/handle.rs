@@ -76,7 +76,7 @@ impl Handle {
     }
 
     /// Waits until the worker works with nothing older than the published snapshot of this epoch,
-    /// and has done all packet-outs (see [`Progress`]).
+    /// and has done all packet-outs (see `Progress`).
     pub fn barrier(&self, epoch: u64) {
         self.progress.wait(epoch, || self.is_alive());
     }

@@ -7,7 +7,7 @@
 //!
 //! A worker shares nothing that it writes, but for counters, meters and the queues to the
 //! controllers. It loads the datapath's snapshot once a round over its ports, and shows in its
-//! [`Progress`] which one it works with. Commands from the control thread come by a channel, with a
+//! `Progress` which one it works with. Commands from the control thread come by a channel, with a
 //! wake-up through the poll; packets from controllers are such commands.
 
 mod handle;
