@@ -2,7 +2,8 @@
 //! both switches, the same random packets through both, and what leaves each port must be the same,
 //! byte for byte. docs/conformance.md names the differences that are meant.
 //!
-//! - `VXS_MODEL_SEED=N`: the tables and packets of that seed (printed by every run);
+//! - `VXS_MODEL_SEED=N`: the tables and packets of that seed (printed by every run), else always the
+//!   same: a change is to be judged by what it does, not by the day;
 //! - `VXS_MODEL_PACKETS=N`: how many packets (12000);
 //! - `VXS_MODEL_SUBJECT=ovs`: Open vSwitch in the switch's place, which checks the test.
 
@@ -98,6 +99,9 @@ fn one(lab: &mut Lab, seed: u64, found: &mut Found) -> Result<(), String> {
     Ok(())
 }
 
+/// The seed that is taken where none is named.
+const SEED: u64 = 10_000;
+
 #[test]
 fn what_leaves_is_what_open_vswitch_lets_leave() {
     if let Some(reason) = lab::lacking() {
@@ -108,8 +112,7 @@ fn what_leaves_is_what_open_vswitch_lets_leave() {
         Ok("ovs") => Program::OpenVswitch,
         _ => Program::Vxswitch,
     };
-    let today = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
-    let seed = number("VXS_MODEL_SEED").unwrap_or(today);
+    let seed = number("VXS_MODEL_SEED").unwrap_or(SEED);
     let packets = number("VXS_MODEL_PACKETS").unwrap_or(12_000) as usize;
     println!("VXS_MODEL_SEED={seed}");
     let begin = Instant::now();
