@@ -149,7 +149,7 @@ fn ip4(frame: &[u8], l3: usize, key: &mut FlowKey, layout: &mut Layout) {
     let l4 = l3 + header_len;
     transport(&frame[..l3 + total_len], l4, key, layout);
     if key.ip_frag != 0 {
-        forget_transport(key);
+        forget_ports(key);
     }
 }
 
@@ -185,21 +185,17 @@ fn ip6(frame: &[u8], l3: usize, key: &mut FlowKey, layout: &mut Layout) {
     }
     transport(frame, payload + x.len, key, layout);
     if key.ip_frag != 0 {
-        forget_transport(key);
+        forget_ports(key);
     }
 }
 
 /// The fragments of a packet are to be treated alike, and only the first has a transport header:
-/// as in Open vSwitch (`ovs-ofctl set-frags BRIDGE normal`), the key of none has its fields. The layout says
-/// where the header is, for its checksum follows the addresses.
+/// as in Open vSwitch (`ovs-ofctl set-frags BRIDGE normal`), the key of none has ports, or ICMP's type and
+/// code. The layout says where the header is, for its checksum follows the addresses.
 #[cold]
-fn forget_transport(key: &mut FlowKey) {
+fn forget_ports(key: &mut FlowKey) {
     key.tp_src = 0.into();
     key.tp_dst = 0.into();
-    key.tcp_flags = 0.into();
-    key.nd_target = [0; 16];
-    key.arp_sha = [0; 6];
-    key.arp_tha = [0; 6];
 }
 
 /// Reads the transport header at `l4`; `frame` ends where the IP packet does.
